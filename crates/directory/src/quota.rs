@@ -1,0 +1,83 @@
+//! How much a peer, and all of them together, can make the directory hold.
+
+/// The limits on what strangers can make grow.
+pub mod limits {
+    /// Peers at one time: what a flood of new keys can cost is some 60 MB.
+    pub const PEERS_MAX: usize = 1 << 18;
+    /// Files of one peer. Whoever has more shares a folder, which is one file here.
+    pub const FILES_PER_PEER_MAX: u32 = 100_000;
+    /// All names of one peer's files together, in bytes: room for [`FILES_PER_PEER_MAX`] long ones.
+    pub const NAME_BYTES_PER_PEER_MAX: u64 = 16 << 20;
+    /// Chunks of all files that one peer has in part: each costs a bit. Room for 256 files of a tebibyte.
+    pub const PARTIAL_CHUNKS_PER_PEER_MAX: u64 = 1 << 24;
+    /// Pairs of a file and a peer that holds it, of all peers: some 2 GB at worst.
+    pub const HOLDINGS_MAX: usize = 1 << 24;
+    /// Chunks of all files that are held in part, of all peers: 1 GiB of bits.
+    pub const PARTIAL_CHUNKS_MAX: u64 = 1 << 33;
+    /// Reports of bad sources that are remembered, of all peers; later ones are refused.
+    pub const REPORTS_MAX: usize = 1 << 16;
+    /// Reports that are remembered about one source of one file. More would not change its place.
+    pub const REPORTS_PER_HOLDING_MAX: usize = 16;
+    /// Files in one page of a listing.
+    pub const PAGE_FILES_MAX: usize = 1000;
+    /// Names that are looked at for one page, so that a search that finds nothing ends in some 10 ms. A page may
+    /// therefore hold less than was asked for, or nothing, and still have a next one.
+    pub const PAGE_SCAN_MAX: usize = 65_536;
+    /// Files of one name or one hash in the answer to a single question.
+    pub const LOCATED_FILES_MAX: usize = 64;
+    /// Files of one name or one hash that are looked at to choose those.
+    pub const LOCATED_SCAN_MAX: usize = 4096;
+    /// Holders in the answer to a single question. Each of them knows others.
+    pub const LOCATED_HOLDERS_MAX: usize = 1000;
+    /// Chunks of holders that have a part, in the answer to a single question: 4 MiB of bits.
+    pub const LOCATED_CHUNKS_MAX: u64 = 1 << 25;
+}
+
+use limits::{FILES_PER_PEER_MAX, NAME_BYTES_PER_PEER_MAX, PARTIAL_CHUNKS_PER_PEER_MAX};
+
+/// What a peer holds, as far as it counts against a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Usage {
+    pub(crate) files: u32,
+    pub(crate) name_bytes: u64,
+    pub(crate) partial_chunks: u64,
+}
+
+impl Usage {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            files: self.files + other.files,
+            name_bytes: self.name_bytes + other.name_bytes,
+            partial_chunks: self.partial_chunks + other.partial_chunks,
+        }
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self {
+            files: self.files - other.files,
+            name_bytes: self.name_bytes - other.name_bytes,
+            partial_chunks: self.partial_chunks - other.partial_chunks,
+        }
+    }
+
+    /// The first quota of a single peer that this exceeds.
+    pub(crate) fn exceeds(self) -> Option<QuotaError> {
+        if self.files > FILES_PER_PEER_MAX {
+            Some(QuotaError::Files)
+        } else if self.name_bytes > NAME_BYTES_PER_PEER_MAX {
+            Some(QuotaError::NameBytes)
+        } else if self.partial_chunks > PARTIAL_CHUNKS_PER_PEER_MAX {
+            Some(QuotaError::PartialChunks)
+        } else {
+            None
+        }
+    }
+}
+
+/// Which quota is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QuotaError {
+    Files,
+    NameBytes,
+    PartialChunks,
+}

@@ -1,0 +1,257 @@
+//! What peers say about themselves: which files they have, and which chunks of them.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Geometry, Mtime, PeerId, Time};
+
+use crate::directory::{Directory, NotServing, UnknownPeer, usage};
+use crate::files::{File, FileId};
+use crate::holdings::Holding;
+use crate::peers::PeerNumber;
+use crate::quota::QuotaError;
+use crate::quota::limits::{
+    FILES_PER_PEER_MAX, HOLDINGS_MAX, NAME_BYTES_PER_PEER_MAX, PARTIAL_CHUNKS_MAX,
+    PARTIAL_CHUNKS_PER_PEER_MAX,
+};
+
+/// What of a file a peer says it has. Runs rather than bits, since their number is bounded by what was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Every chunk.
+    All,
+    /// These chunks; none is fine too, for a peer that is about to fetch.
+    Runs(Vec<ChunkRun>),
+}
+
+/// A file that a peer registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Which file.
+    pub key: FileKey,
+    /// When it was modified last.
+    pub mtime: Mtime,
+    /// What of it the peer has.
+    pub claim: Claim,
+}
+
+/// Why a file was not registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// No file is that large.
+    #[error("expected a size of at most {max} bytes, received {received}", max = Geometry::SIZE_MAX)]
+    Size {
+        /// The size in bytes.
+        received: u64,
+    },
+    /// A content of that size is not cut into so many chunks.
+    #[error("expected {expected} chunks, or at most that in a folder, received {received}")]
+    ChunkCount {
+        /// How many a file of that size has, or how many a folder can have.
+        expected: u64,
+        /// How many were said.
+        received: u32,
+    },
+    /// A run of chunks ends before it begins, or beyond the end of the content.
+    #[error("expected runs of chunks below {chunks}, received {first} to {last}")]
+    Run {
+        /// How many chunks there are.
+        chunks: u32,
+        /// The run's first chunk.
+        first: u32,
+        /// The run's last chunk.
+        last: u32,
+    },
+    /// The peer has too many files.
+    #[error("expected at most {FILES_PER_PEER_MAX} files of one peer; share a folder instead")]
+    TooManyFiles,
+    /// The names of the peer's files are too long, taken together.
+    #[error(
+        "expected at most {NAME_BYTES_PER_PEER_MAX} bytes of file names of one peer; share a folder instead"
+    )]
+    TooManyNameBytes,
+    /// The peer has parts of too much.
+    #[error("expected at most {PARTIAL_CHUNKS_PER_PEER_MAX} chunks in files that one peer has in part")]
+    TooManyPartialChunks,
+    /// All peers together have registered as much as the directory holds.
+    #[error("the directory is full")]
+    Full,
+}
+
+impl From<QuotaError> for RegisterError {
+    fn from(quota: QuotaError) -> Self {
+        match quota {
+            QuotaError::Files => Self::TooManyFiles,
+            QuotaError::NameBytes => Self::TooManyNameBytes,
+            QuotaError::PartialChunks => Self::TooManyPartialChunks,
+        }
+    }
+}
+
+/// The peer has not registered that file, or no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the peer has not registered this file")]
+pub struct NotRegistered;
+
+/// Why chunks were not noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HaveError {
+    /// The file they belong to is not registered by this peer.
+    #[error(transparent)]
+    NotRegistered(#[from] NotRegistered),
+    /// There are no such chunks.
+    #[error(transparent)]
+    Run(RegisterError),
+}
+
+impl Directory {
+    /// Registers files of a peer that has joined with an address: one verdict for each, in order (S0.3). What was
+    /// registered before under the same identity is replaced, but for a newer modification time, which stays (S2.3).
+    pub fn register(
+        &mut self,
+        now: Time,
+        peer: &PeerId,
+        files: impl IntoIterator<Item = Registration>,
+    ) -> Result<Vec<Result<(), RegisterError>>, NotServing> {
+        let number = self.known(now, peer)?;
+        if self.peers.peer(number).is_none_or(|peer| peer.address.is_none()) {
+            return Err(NotServing::NoAddress);
+        }
+        Ok(files.into_iter().map(|file| self.register_one(number, *peer, file)).collect())
+    }
+
+    /// Forgets that the peer holds these files.
+    pub fn unregister<'a>(
+        &mut self,
+        now: Time,
+        peer: &PeerId,
+        keys: impl IntoIterator<Item = &'a FileKey>,
+    ) -> Result<Vec<Result<(), NotRegistered>>, UnknownPeer> {
+        let number = self.known(now, peer)?;
+        let mut unregister_one = |key| match self.files.id(key) {
+            Some(file) if self.release(file, number) => Ok(()),
+            _ => Err(NotRegistered),
+        };
+        Ok(keys.into_iter().map(&mut unregister_one).collect())
+    }
+
+    /// Notes chunks that the peer has got since it registered the file (S0.6).
+    pub fn add_chunks(
+        &mut self,
+        now: Time,
+        peer: &PeerId,
+        key: &FileKey,
+        runs: &[ChunkRun],
+    ) -> Result<Result<(), HaveError>, UnknownPeer> {
+        let number = self.known(now, peer)?;
+        Ok(self.add_chunks_of(number, key, runs))
+    }
+
+    fn register_one(
+        &mut self,
+        number: PeerNumber,
+        peer: PeerId,
+        registration: Registration,
+    ) -> Result<(), RegisterError> {
+        let Registration { key, mtime, claim } = registration;
+        check_shape(&key)?;
+        let known = self.files.id(&key);
+        self.check_room(number, &key, known, &claim)?;
+        let holding = match claim {
+            Claim::All => Holding::All,
+            Claim::Runs(runs) => holding_of(&key, &runs)?,
+        };
+        let file = known.unwrap_or_else(|| self.add_file(key, mtime, peer));
+        if let Some(file) = self.files.file_mut(file)
+            && file.mtime < mtime
+        {
+            file.mtime = mtime;
+            self.version.advance();
+        }
+        self.hold(file, number, holding);
+        Ok(())
+    }
+
+    /// Whether the quotas allow the claim. Asked before a bit of it is stored.
+    fn check_room(
+        &self,
+        number: PeerNumber,
+        key: &FileKey,
+        known: Option<FileId>,
+        claim: &Claim,
+    ) -> Result<(), RegisterError> {
+        let chunks = match claim {
+            Claim::All => 0,
+            Claim::Runs(_) => u64::from(key.chunks),
+        };
+        let before = known.and_then(|file| self.holdings.get(file, number)).map(Holding::partial_chunks);
+        let is_full = before.is_none() && self.holdings.len() >= HOLDINGS_MAX;
+        if is_full || self.partial_chunks - before.unwrap_or(0) + chunks > PARTIAL_CHUNKS_MAX {
+            return Err(RegisterError::Full);
+        }
+        let mut usage_after = self.peers.peer(number).map(|peer| peer.usage).unwrap_or_default();
+        if let Some(before) = before {
+            usage_after = usage_after.minus(usage(key, before));
+        }
+        usage_after.plus(usage(key, chunks)).exceeds().map_or(Ok(()), |quota| Err(quota.into()))
+    }
+
+    /// Puts in a file that the next step gives its first holder.
+    fn add_file(&mut self, key: FileKey, mtime: Mtime, registrar: PeerId) -> FileId {
+        self.version.advance();
+        let registered = self.version;
+        self.files.add(File { key: Arc::new(key), mtime, registrar, registered, holders: 0, sources: 0 })
+    }
+
+    fn add_chunks_of(
+        &mut self,
+        number: PeerNumber,
+        key: &FileKey,
+        runs: &[ChunkRun],
+    ) -> Result<(), HaveError> {
+        let file = self.files.id(key).ok_or(NotRegistered)?;
+        let holding = self.holdings.get(file, number).ok_or(NotRegistered)?;
+        check_runs(key, runs).map_err(HaveError::Run)?;
+        if let Holding::Part(bitmap) = holding {
+            let mut bitmap = Box::clone(bitmap);
+            runs.iter().for_each(|&run| bitmap.insert_run(run));
+            self.hold(file, number, Holding::of(*bitmap));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a content of that size can have so many chunks. A folder's chunks hold whole files or parts of them, at
+/// least a byte each.
+fn check_shape(key: &FileKey) -> Result<(), RegisterError> {
+    let expected = match key.kind {
+        ContentKind::File => {
+            let geometry = Geometry::for_size(key.size).ok_or(RegisterError::Size { received: key.size })?;
+            u64::from(geometry.chunk_count())
+        }
+        ContentKind::Folder => u64::from(key.chunks).min(key.size),
+    };
+    if u64::from(key.chunks) == expected {
+        Ok(())
+    } else {
+        Err(RegisterError::ChunkCount { expected, received: key.chunks })
+    }
+}
+
+fn check_runs(key: &FileKey, runs: &[ChunkRun]) -> Result<(), RegisterError> {
+    let chunks = key.chunks;
+    match runs.iter().find(|run| run.first > run.last || run.last >= chunks) {
+        Some(&ChunkRun { first, last }) => Err(RegisterError::Run { chunks, first, last }),
+        None => Ok(()),
+    }
+}
+
+fn holding_of(key: &FileKey, runs: &[ChunkRun]) -> Result<Holding, RegisterError> {
+    check_runs(key, runs)?;
+    let mut bitmap = Bitmap::empty(key.chunks);
+    runs.iter().for_each(|&run| bitmap.insert_run(run));
+    Ok(Holding::of(bitmap))
+}

@@ -1,0 +1,24 @@
+//! The version of the directory's content.
+
+use core::fmt;
+
+/// Grows when the answer to a query could change. Two equal versions of one directory mean equal answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version(u64);
+
+impl Version {
+    /// The number itself, from 0.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn advance(&mut self) {
+        self.0 += 1;
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

@@ -1,0 +1,112 @@
+//! Telling peers what is here.
+//!
+//! New chunks are kept in a list in the order in which they came, of which each peer has been told up to some
+//! point. A peer that lacks a chunk hears of it at once, or shortly after what it heard last; one that has it already hears
+//! of it with the next that it lacks, or after a second, so that it knows how far we are.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use drizzle_model::{ChunkIndex, ChunkRun, Time};
+
+use crate::event::{Output, PeerKey};
+use crate::swarm::Swarm;
+
+/// How long a peer is left without news that it has no use for.
+const IDLE_NEWS_AFTER: Duration = Duration::from_secs(1);
+/// So many news that not everyone has heard are kept at most; a peer that lags further behind is told them early.
+const NEWS_MAX: usize = 4096;
+
+/// Chunks that came, in order, as far as not every peer has been told.
+#[derive(Default)]
+pub(crate) struct News {
+    /// The number of the first that is kept.
+    first: u64,
+    chunks: VecDeque<ChunkIndex>,
+}
+
+impl News {
+    /// The number that the next will have.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.chunks.len() as u64
+    }
+
+    /// The chunks from that number on, sorted, as runs.
+    fn runs_since(&self, told: u64) -> Vec<ChunkRun> {
+        let skip = told.saturating_sub(self.first) as usize;
+        let mut numbers: Vec<_> = self.chunks.iter().skip(skip).map(|chunk| chunk.number()).collect();
+        numbers.sort_unstable();
+        let of_run = |run: &[u32]| ChunkRun { first: run[0], last: run[run.len() - 1] };
+        numbers.chunk_by(|a, b| a + 1 == *b).map(of_run).collect()
+    }
+
+    fn forget_before(&mut self, number: u64) {
+        let count = (number.saturating_sub(self.first) as usize).min(self.chunks.len());
+        self.chunks.drain(..count);
+        self.first += count as u64;
+    }
+}
+
+impl Swarm {
+    /// Notes that a chunk came, and tells whom it is time to tell.
+    pub(crate) fn note_news(&mut self, now: Time, chunk: ChunkIndex) {
+        if self.peers.is_empty() {
+            return;
+        }
+        self.news.chunks.push_back(chunk);
+        let is_long = self.news.chunks.len() >= NEWS_MAX;
+        let gap = self.config.announce_gap;
+        let mut first_due: Option<Time> = None;
+        for (&key, peer) in &mut self.peers {
+            let wait = if peer.have.contains(chunk) { IDLE_NEWS_AFTER } else { gap };
+            let due = peer.told_at.map_or(now, |told_at| told_at + wait).max(now);
+            let due = peer.tell_at.map_or(due, |tell_at| tell_at.min(due));
+            if due <= now || is_long {
+                tell(&self.news, &mut self.outputs, now, key, peer);
+            } else {
+                peer.tell_at = Some(due);
+                first_due = Some(first_due.map_or(due, |first| first.min(due)));
+            }
+        }
+        if let Some(due) = first_due {
+            self.wake_by(due);
+        }
+        self.forget_old_news();
+    }
+
+    /// Tells everyone for whom it is time.
+    pub(crate) fn announce_due(&mut self, now: Time) {
+        let mut next: Option<Time> = None;
+        for (&key, peer) in &mut self.peers {
+            match peer.tell_at {
+                Some(due) if due <= now => tell(&self.news, &mut self.outputs, now, key, peer),
+                Some(due) => next = Some(next.map_or(due, |next| next.min(due))),
+                None => {}
+            }
+        }
+        if let Some(due) = next {
+            self.wake_by(due);
+        }
+        self.forget_old_news();
+    }
+
+    /// Tells all peers that chunks are here no longer.
+    pub(crate) fn retract(&mut self, run: ChunkRun) {
+        for &peer in self.peers.keys() {
+            self.outputs.push_back(Output::Retract { peer, run });
+        }
+    }
+
+    fn forget_old_news(&mut self) {
+        let told = self.peers.values().map(|peer| peer.told).min();
+        self.news.forget_before(told.unwrap_or(self.news.end()));
+    }
+}
+
+fn tell(news: &News, outputs: &mut VecDeque<Output>, now: Time, key: PeerKey, peer: &mut crate::peer::Peer) {
+    outputs.extend(news.runs_since(peer.told).into_iter().map(|run| Output::Announce { peer: key, run }));
+    peer.told = news.end();
+    peer.told_at = Some(now);
+    peer.tell_at = None;
+}

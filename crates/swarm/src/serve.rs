@@ -1,0 +1,180 @@
+//! Uploading: whom to send what, of all that was asked for.
+//!
+//! First the chunk that was sent least often, so that a seed sends each chunk once before any twice: who waits for a
+//! chunk that has left already finds it at another peer. Then the peer to which least is being sent, then the neediest,
+//! which has the fewest chunks, then who asked first. Copies count from the start of their upload.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use drizzle_model::{ChunkIndex, Time};
+
+use crate::config::{CountCopies, UploadOrder};
+use crate::event::{DropReason, Output, PeerKey, Refusal};
+use crate::fetch::REQUESTS_PER_PEER_MAX;
+use crate::peer::{Peer, Want};
+use crate::swarm::Swarm;
+
+/// A peer that asks for more chunks at once than this is dropped: the protocol allows it half, the rest is for
+/// cancellations under way.
+const WANTS_PER_PEER_MAX: usize = 2 * REQUESTS_PER_PEER_MAX;
+/// More wants than this, over all peers, are refused as busy: the next upload is found by looking at all of them.
+const WANTS_MAX: usize = 8192;
+
+/// The uploading half's state.
+pub(crate) struct Serve {
+    /// How many uploads of each chunk count as copies that are out; empty until one was asked for.
+    pub(crate) copies: Box<[u8]>,
+    /// How many uploads run, over all peers.
+    pub(crate) uploads: usize,
+    /// How many wants wait, over all peers.
+    pub(crate) wants: usize,
+    /// How many uploads may run.
+    slots: usize,
+    turn: u64,
+}
+
+impl Serve {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self { copies: Box::default(), uploads: 0, wants: 0, slots, turn: 0 }
+    }
+
+    fn copies_of(&self, chunk: ChunkIndex) -> u8 {
+        self.copies.get(chunk.position()).copied().unwrap_or(0)
+    }
+
+    fn count_copy(&mut self, chunk: ChunkIndex) {
+        if let Some(copies) = self.copies.get_mut(chunk.position()) {
+            *copies = copies.saturating_add(1);
+        }
+    }
+
+    fn uncount_copy(&mut self, chunk: ChunkIndex) {
+        if let Some(copies) = self.copies.get_mut(chunk.position()) {
+            *copies = copies.saturating_sub(1);
+        }
+    }
+}
+
+impl Swarm {
+    pub(crate) fn wanted(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.wants.iter().any(|want| want.chunk == chunk) || peer.uploads.contains(&chunk) {
+            return;
+        }
+        if peer.wants.len() >= WANTS_PER_PEER_MAX {
+            self.drop_peer(key, DropReason::Flooding);
+        } else if !self.have.contains(chunk) {
+            self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Missing });
+        } else if self.serve.wants >= WANTS_MAX {
+            self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Busy });
+        } else {
+            self.serve.turn += 1;
+            self.serve.wants += 1;
+            peer.wants.push(Want { chunk, turn: self.serve.turn });
+        }
+    }
+
+    pub(crate) fn unwanted(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.uploads.contains(&chunk) {
+            self.outputs.push_back(Output::Stop { peer: key, chunk });
+        }
+        self.take_want(key, chunk);
+    }
+
+    pub(crate) fn sent(&mut self, _now: Time, key: PeerKey, chunk: ChunkIndex) {
+        if self.end_upload(key, chunk) && self.config.policy.copies == CountCopies::Delivered {
+            self.serve.count_copy(chunk);
+        }
+    }
+
+    pub(crate) fn unsent(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        if self.end_upload(key, chunk) && self.config.policy.copies == CountCopies::InFlight {
+            self.serve.uncount_copy(chunk);
+        }
+    }
+
+    fn end_upload(&mut self, key: PeerKey, chunk: ChunkIndex) -> bool {
+        let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let Some(at) = peer.uploads.iter().position(|&upload| upload == chunk) else { return false };
+        peer.uploads.swap_remove(at);
+        self.serve.uploads -= 1;
+        true
+    }
+
+    fn take_want(&mut self, key: PeerKey, chunk: ChunkIndex) -> bool {
+        let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let Some(at) = peer.wants.iter().position(|want| want.chunk == chunk) else { return false };
+        peer.wants.swap_remove(at);
+        self.serve.wants -= 1;
+        true
+    }
+
+    /// A peer is gone: nothing is sent to it, and what was on the way did not arrive.
+    pub(crate) fn forget_uploads(&mut self, peer: &Peer) {
+        self.serve.wants -= peer.wants.len();
+        self.serve.uploads -= peer.uploads.len();
+        if self.config.policy.copies == CountCopies::InFlight {
+            peer.uploads.iter().for_each(|&chunk| self.serve.uncount_copy(chunk));
+        }
+    }
+
+    /// A chunk is valid no longer: who wants it is refused, who gets it gets no more of it.
+    pub(crate) fn take_back_offers(&mut self, chunk: ChunkIndex) {
+        for (&key, peer) in &mut self.peers {
+            if peer.uploads.contains(&chunk) {
+                self.outputs.push_back(Output::Stop { peer: key, chunk });
+            }
+            let waiting = peer.wants.len();
+            peer.wants.retain(|want| want.chunk != chunk);
+            if peer.wants.len() < waiting {
+                self.serve.wants -= waiting - peer.wants.len();
+                self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Changed });
+            }
+        }
+    }
+
+    pub(crate) fn start_uploads(&mut self) {
+        while self.serve.uploads < self.serve.slots
+            && let Some((key, chunk)) = self.next_upload()
+        {
+            self.start_upload(key, chunk);
+        }
+    }
+
+    fn start_upload(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        self.take_want(key, chunk);
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.uploads.push(chunk);
+        self.serve.uploads += 1;
+        if self.serve.copies.is_empty() {
+            self.serve.copies = vec![0; self.have.len() as usize].into();
+        }
+        if self.config.policy.copies == CountCopies::InFlight {
+            self.serve.count_copy(chunk);
+        }
+        self.outputs.push_back(Output::Send { peer: key, chunk });
+    }
+
+    fn next_upload(&self) -> Option<(PeerKey, ChunkIndex)> {
+        if self.serve.wants == 0 {
+            return None;
+        }
+        let of_peer = |(&key, peer): (&PeerKey, &Box<Peer>)| {
+            let best = peer.wants.iter().map(|want| (self.rank(peer, want), want.chunk)).min();
+            best.map(|(rank, chunk)| (rank, key, chunk))
+        };
+        self.peers.iter().filter_map(of_peer).min().map(|(_, key, chunk)| (key, chunk))
+    }
+
+    /// The lowest is sent first.
+    fn rank(&self, peer: &Peer, want: &Want) -> (u8, usize, u32, u64) {
+        match self.config.policy.upload_order {
+            UploadOrder::LeastSentFirst => {
+                (self.serve.copies_of(want.chunk), peer.uploads.len(), peer.have.count(), want.turn)
+            }
+            UploadOrder::FirstCome => (0, 0, 0, want.turn),
+        }
+    }
+}

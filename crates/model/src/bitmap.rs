@@ -62,6 +62,11 @@ impl Bitmap {
         bytes
     }
 
+    /// The bits, 64 to a word, chunk 0 in the lowest bit of the first: for set operations on many chunks at once.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// How many chunks the content has.
     pub fn len(&self) -> u32 {
         self.len

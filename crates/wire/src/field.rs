@@ -69,8 +69,13 @@ impl<'a> Fields<'a> {
 
     /// Reads the field of that name.
     pub(crate) fn read<T: Field>(&mut self, name: &'static str) -> Result<T, FieldError> {
-        self.name = name;
+        self.rename(name);
         T::read(self)
+    }
+
+    /// Says which field is read from here on.
+    pub(crate) fn rename(&mut self, name: &'static str) {
+        self.name = name;
     }
 
     /// The next `len` bytes.

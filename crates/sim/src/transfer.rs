@@ -1,0 +1,182 @@
+//! Transfers: bytes that share the links.
+//!
+//! A transfer is cut into segments that are stored and forwarded: a sender's uplink takes one segment of each of its
+//! transfers in turn; a receiver's downlink takes segments in the order in which they come. A transfer has at most
+//! [`WINDOW_SEGMENTS`] segments on the way. So senders share a downlink and transfers share an uplink about equally,
+//! what one cannot use the others get, and nothing is lost: what TCP comes to over seconds, without its slow start and
+//! its sawtooth.
+
+use std::collections::HashMap;
+
+use crate::host::{Event, Host, HostId};
+use crate::link::time_ns;
+use crate::world::{Happening, World};
+
+/// Segments of one transfer on the way: enough to keep a link busy over the latency, few enough that nobody's
+/// segments fill another's downlink.
+const WINDOW_SEGMENTS: u32 = 4;
+
+/// A transfer on its way.
+struct Transfer {
+    from: HostId,
+    to: HostId,
+    tag: u64,
+    /// Not yet handed to the uplink.
+    left_bytes: u64,
+    /// At the uplink or beyond it.
+    on_way_segments: u32,
+    /// Whether it stands in the uplink's row.
+    is_queued: bool,
+    /// Whether it was given up before its last byte left.
+    is_stopped: bool,
+}
+
+impl Transfer {
+    fn is_over(&self) -> bool {
+        self.left_bytes == 0 && self.on_way_segments == 0 && !self.is_queued
+    }
+}
+
+/// All transfers, numbered; a number is used again when its transfer is over.
+#[derive(Default)]
+pub(crate) struct Transfers {
+    all: Vec<Transfer>,
+    unused: Vec<u32>,
+    running: HashMap<(HostId, HostId, u64), u32>,
+}
+
+impl Transfers {
+    fn start(&mut self, transfer: Transfer) -> u32 {
+        let name = (transfer.from, transfer.to, transfer.tag);
+        let number = self.unused.pop().unwrap_or(self.all.len() as u32);
+        match self.all.get_mut(number as usize) {
+            Some(unused) => *unused = transfer,
+            None => self.all.push(transfer),
+        }
+        self.running.insert(name, number);
+        number
+    }
+
+    /// Stops a transfer; its number, if there was something to stop.
+    fn stop(&mut self, name: (HostId, HostId, u64)) -> Option<u32> {
+        let &number = self.running.get(&name)?;
+        let transfer = &mut self.all[number as usize];
+        if transfer.left_bytes == 0 {
+            return None;
+        }
+        (transfer.left_bytes, transfer.is_stopped) = (0, true);
+        self.running.remove(&name);
+        Some(number)
+    }
+
+    /// Stops all transfers from and to a host.
+    pub(crate) fn crash(&mut self, host: HostId) {
+        let names = self.running.keys().copied().filter(|(from, to, _)| *from == host || *to == host);
+        for name in names.collect::<Vec<_>>() {
+            if let Some(number) = self.stop(name) {
+                self.forget_if_over(number);
+            }
+        }
+    }
+
+    fn forget_if_over(&mut self, number: u32) {
+        let transfer = &self.all[number as usize];
+        if transfer.is_over() {
+            let name = (transfer.from, transfer.to, transfer.tag);
+            if self.running.get(&name) == Some(&number) {
+                self.running.remove(&name);
+            }
+            self.unused.push(number);
+        }
+    }
+}
+
+impl<H: Host> World<H> {
+    pub(crate) fn start_transfer(&mut self, from: HostId, to: HostId, tag: u64, bytes: u64) {
+        let is_stopped = false;
+        let transfer =
+            Transfer { from, to, tag, left_bytes: bytes, on_way_segments: 0, is_queued: false, is_stopped };
+        let number = self.transfers.start(transfer);
+        self.queue_segment(number);
+    }
+
+    pub(crate) fn stop_transfer(&mut self, from: HostId, to: HostId, tag: u64) {
+        if let Some(number) = self.transfers.stop((from, to, tag)) {
+            self.inject(from, Event::Sent { to, tag });
+            self.transfers.forget_if_over(number);
+        }
+    }
+
+    /// Puts a transfer in the uplink's row, if it has something to send and room for it on the way.
+    fn queue_segment(&mut self, number: u32) {
+        let transfer = &mut self.transfers.all[number as usize];
+        let is_ready = transfer.left_bytes > 0 && transfer.on_way_segments < WINDOW_SEGMENTS;
+        if is_ready && !transfer.is_queued {
+            transfer.is_queued = true;
+            let from = transfer.from;
+            self.places[from.position()].ready.push_back(number);
+            self.use_uplink(from);
+        }
+    }
+
+    fn use_uplink(&mut self, host: HostId) {
+        let place = &mut self.places[host.position()];
+        while !place.is_uplink_busy
+            && let Some(number) = place.ready.pop_front()
+        {
+            let transfer = &mut self.transfers.all[number as usize];
+            transfer.is_queued = false;
+            if transfer.left_bytes == 0 {
+                self.transfers.forget_if_over(number);
+                continue;
+            }
+            let bytes = transfer.left_bytes.min(u64::from(self.segment_bytes)) as u32;
+            transfer.left_bytes -= u64::from(bytes);
+            transfer.on_way_segments += 1;
+            place.is_uplink_busy = true;
+            let done_ns = self.now_ns + time_ns(bytes, place.link.up_bytes_per_s);
+            self.queue.push(done_ns, Happening::UplinkDone { host, transfer: number, bytes });
+        }
+    }
+
+    pub(crate) fn uplink_done(&mut self, host: HostId, number: u32, bytes: u32) -> bool {
+        let place = &mut self.places[host.position()];
+        place.is_uplink_busy = false;
+        place.traffic.transfer_bytes += u64::from(bytes);
+        let transfer = &self.transfers.all[number as usize];
+        let (to, tag) = (transfer.to, transfer.tag);
+        let is_last = transfer.left_bytes == 0 && !transfer.is_stopped;
+        let arrives_ns = self.now_ns + self.latency_ns(host, to);
+        self.queue.push(arrives_ns, Happening::AtDownlink { transfer: number, bytes });
+        if is_last {
+            self.inject(host, Event::Sent { to, tag });
+        }
+        self.queue_segment(number);
+        self.use_uplink(host);
+        false
+    }
+
+    pub(crate) fn at_downlink(&mut self, number: u32, bytes: u32) -> bool {
+        let transfer = &self.transfers.all[number as usize];
+        let (from, to) = (transfer.from, transfer.to);
+        if !self.can_reach(from, to) {
+            self.held.push(Happening::AtDownlink { transfer: number, bytes });
+            return false;
+        }
+        let place = &mut self.places[to.position()];
+        let start_ns = place.downlink_free_ns.max(self.now_ns);
+        place.downlink_free_ns = start_ns + time_ns(bytes, place.link.down_bytes_per_s);
+        self.queue.push(place.downlink_free_ns, Happening::Through { transfer: number, bytes });
+        false
+    }
+
+    pub(crate) fn through(&mut self, number: u32, bytes: u32) -> bool {
+        let transfer = &mut self.transfers.all[number as usize];
+        transfer.on_way_segments -= 1;
+        let (from, to, tag) = (transfer.from, transfer.to, transfer.tag);
+        let is_last = transfer.left_bytes == 0 && transfer.on_way_segments == 0 && !transfer.is_stopped;
+        self.queue_segment(number);
+        self.transfers.forget_if_over(number);
+        self.deliver(to, Event::Arrived { from, tag, bytes, is_last })
+    }
+}

@@ -369,14 +369,11 @@ impl Swarm {
         let is_due = |request: &&crate::peer::Request| now - request.asked_at >= QUEUE_PATIENCE;
         let waiting = peer.requests.iter().filter(is_due).map(|request| request.chunk);
         for chunk in waiting.collect::<Vec<_>>() {
-            let fits = |(&key, peer): (&PeerKey, &alloc::boxed::Box<Peer>)| {
-                let fits = key != from
-                    && peer.have.contains(chunk)
-                    && peer.request(chunk).is_none()
-                    && self.has_room(peer);
-                fits.then_some(key)
+            let fits = |peer: &Peer| {
+                peer.have.contains(chunk) && peer.request(chunk).is_none() && self.has_room(peer)
             };
-            let others: Vec<_> = self.peers.iter().filter_map(fits).collect();
+            let others = self.peers.iter().filter(|(_, peer)| fits(peer)).map(|(&key, _)| key);
+            let others: Vec<_> = others.collect();
             if !others.is_empty() {
                 let to = others[self.random.below(others.len() as u32) as usize];
                 self.move_request(now, chunk, from, to);

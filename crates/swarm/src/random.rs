@@ -17,6 +17,6 @@ impl Random {
 
     /// A number below `bound`, which is above 0; even to within `bound` / 2^32.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(bound) >> 32) as u32
+        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
     }
 }

@@ -56,6 +56,9 @@ impl Serve {
     }
 }
 
+/// Copies out, uploads to the peer, chunks it has, its turn.
+type Rank = (u8, usize, u32, u64);
+
 impl Swarm {
     pub(crate) fn wanted(&mut self, key: PeerKey, chunk: ChunkIndex) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
@@ -161,15 +164,19 @@ impl Swarm {
         if self.serve.wants == 0 {
             return None;
         }
-        let of_peer = |(&key, peer): (&PeerKey, &Box<Peer>)| {
-            let best = peer.wants.iter().map(|want| (self.rank(peer, want), want.chunk)).min();
-            best.map(|(rank, chunk)| (rank, key, chunk))
-        };
-        self.peers.iter().filter_map(of_peer).min().map(|(_, key, chunk)| (key, chunk))
+        let best = self.peers.iter().filter_map(|(&key, peer)| {
+            let (rank, chunk) = self.best_want(peer)?;
+            Some((rank, key, chunk))
+        });
+        best.min().map(|(_, key, chunk)| (key, chunk))
+    }
+
+    fn best_want(&self, peer: &Peer) -> Option<(Rank, ChunkIndex)> {
+        peer.wants.iter().map(|want| (self.rank(peer, want), want.chunk)).min()
     }
 
     /// The lowest is sent first.
-    fn rank(&self, peer: &Peer, want: &Want) -> (u8, usize, u32, u64) {
+    fn rank(&self, peer: &Peer, want: &Want) -> Rank {
         match self.config.policy.upload_order {
             UploadOrder::LeastSentFirst => {
                 (self.serve.copies_of(want.chunk), peer.uploads.len(), peer.have.count(), want.turn)

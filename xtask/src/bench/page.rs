@@ -1,0 +1,63 @@
+//! The page of figures, `docs/benchmarks.md`: a part for each benchmark, between two markers.
+//!
+//! A run replaces its own part. What people wrote outside the markers, where the time goes and what was tried, stays.
+
+use std::fmt::Write;
+
+const OPENING: &str =
+    "# Benchmarks\n\nWhat stands between the markers is written by the command that they name.\n";
+
+/// The page with the part of that name replaced, or added at its end.
+pub(crate) fn with_part(page: Option<&str>, name: &str, content: &str) -> String {
+    let page = page.unwrap_or(OPENING);
+    let (begin, end) = (
+        format!("<!-- begin: cargo xtask bench {name} -->"),
+        format!("<!-- end: cargo xtask bench {name} -->"),
+    );
+    let part = format!("{begin}\n{}\n{end}", content.trim());
+    let inside = page
+        .find(&begin)
+        .and_then(|from| page[from..].find(&end).map(|length| from..from + length + end.len()));
+    match inside {
+        Some(range) => format!("{}{part}{}", &page[..range.start], &page[range.end..]),
+        None => format!("{}\n\n{part}\n", page.trim_end()),
+    }
+}
+
+/// A Markdown table; the first column is text, the others are figures.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let rules: Vec<&str> =
+        head.iter().enumerate().map(|(at, _)| if at == 0 { "---" } else { "---:" }).collect();
+    let mut table = format!("| {} |\n| {} |\n", head.join(" | "), rules.join(" | "));
+    for row in rows {
+        // Writing to a string does not fail.
+        let _ = writeln!(table, "| {} |", row.join(" | ").replace('\n', " "));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_added_once_and_replaced_afterwards_and_notes_around_it_stay() {
+        let first = with_part(None, "transfer", "old");
+        let second = with_part(Some(&first), "tracker", "other");
+        let noted = second.replace(
+            "<!-- begin: cargo xtask bench tracker",
+            "Our notes.\n\n<!-- begin: cargo xtask bench tracker",
+        );
+        let third = with_part(Some(&noted), "transfer", "new");
+        assert_eq!(third, noted.replace("old", "new"));
+        assert!(
+            third.starts_with("# Benchmarks\n") && third.contains("Our notes.") && third.contains("other")
+        );
+    }
+
+    #[test]
+    fn a_table_is_markdown() {
+        let table = table(&["what", "s"], &[vec!["a".into(), "1\n2".into()]]);
+        assert_eq!(table, "| what | s |\n| --- | ---: |\n| a | 1 2 |\n");
+    }
+}

@@ -1,0 +1,45 @@
+//! What a program must be able to do to take part.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::program::Missing;
+use crate::bench::BenchError;
+use crate::bench::corpus::{Corpus, Shape};
+use crate::bench::process::Running;
+
+/// One way to bring content from one place to another on this machine.
+pub(crate) trait Contestant {
+    /// One word, to pick it on the command line.
+    fn key(&self) -> &'static str;
+
+    /// As it stands in tables.
+    fn name(&self) -> &'static str;
+
+    /// What it does against eavesdroppers and damage.
+    fn protection(&self) -> &'static str;
+
+    /// The programs it needs with their versions, or which one is missing.
+    fn find(&self) -> Result<String, Missing>;
+
+    /// Whether it can bring content of that shape in one command.
+    fn takes(&self, shape: Shape) -> bool;
+
+    /// Starts serving, and returns when a fetch would succeed. `home` is a folder of its own, kept while it serves.
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError>;
+}
+
+/// Content under way to whoever asks.
+pub(crate) struct Serving {
+    pub(crate) server: Running,
+    /// Makes the command that brings the content into a target, under the content's own name, and then ends.
+    pub(crate) fetch: Box<dyn Fn(&Target) -> Command>,
+}
+
+/// Where one fetch puts things. Both folders are there, and empty.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) folder: &'a Path,
+    /// For what the fetching program keeps for itself.
+    pub(crate) home: &'a Path,
+}

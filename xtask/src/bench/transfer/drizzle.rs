@@ -1,0 +1,123 @@
+//! Drizzle as a user runs it: `drizzle share PATH`, and `drizzle get LINK` with the link that this printed.
+//!
+//! Each fetch has a state folder of its own, as on a machine that never ran Drizzle before.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::contestant::{Contestant, Serving, Target};
+use super::program::Missing;
+use crate::bench::BenchError;
+use crate::bench::corpus::{Corpus, Shape};
+use crate::bench::process::Running;
+
+/// The binary under test.
+#[derive(Debug)]
+pub(crate) struct Drizzle {
+    pub(crate) binary: PathBuf,
+}
+
+/// A `drizzle share` that has printed its link.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) running: Running,
+    pub(crate) link: String,
+    /// From its start until it served and had printed the link.
+    pub(crate) ready_after: Duration,
+}
+
+impl Drizzle {
+    /// Shares the content, and returns when it is served.
+    pub(crate) fn share(&self, corpus: &Corpus, home: &Path) -> Result<Shared, BenchError> {
+        let mut command = Command::new(&self.binary);
+        command
+            .arg("share")
+            .arg(corpus.path())
+            .args(["--json", "--listen", "127.0.0.1:0", "--state"])
+            .arg(home.join("state"));
+        let mut running = Running::start(&mut command, home)?;
+        let mut seen = Seen::default();
+        let link = running.wait_for_line("print the events `ready` and `shared`", |line| seen.take(line))?;
+        Ok(Shared { ready_after: running.age(), running, link })
+    }
+}
+
+impl Contestant for Drizzle {
+    fn key(&self) -> &'static str {
+        "drizzle"
+    }
+
+    fn name(&self) -> &'static str {
+        "**Drizzle**"
+    }
+
+    fn protection(&self) -> &'static str {
+        "TLS 1.3, BLAKE3"
+    }
+
+    fn find(&self) -> Result<String, Missing> {
+        Ok(format!("drizzle {}", env!("CARGO_PKG_VERSION")))
+    }
+
+    fn takes(&self, _: Shape) -> bool {
+        true
+    }
+
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError> {
+        let shared = self.share(corpus, home)?;
+        let binary = self.binary.clone();
+        let fetch = move |target: &Target| {
+            let mut command = Command::new(&binary);
+            command
+                .arg("get")
+                .arg(&shared.link)
+                .arg("-o")
+                .arg(target.folder)
+                .arg("--state")
+                .arg(target.home.join("state"));
+            command
+        };
+        Ok(Serving { server: shared.running, fetch: Box::new(fetch) })
+    }
+}
+
+/// What of the two events has come, in whichever order.
+#[derive(Debug, Default)]
+struct Seen {
+    ready: bool,
+    link: Option<String>,
+}
+
+impl Seen {
+    /// The link, once both have come.
+    fn take(&mut self, line: &str) -> Option<String> {
+        let event: Value = serde_json::from_str(line).ok()?;
+        match event["event"].as_str()? {
+            "ready" => self.ready = true,
+            "shared" => self.link = event["link"].as_str().map(str::to_owned),
+            _ => {}
+        }
+        self.link.clone().filter(|_| self.ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_events_are_waited_for_in_either_order_and_noise_is_passed_over() {
+        let (ready, shared) =
+            (r#"{"event":"ready","listen":"x"}"#, r#"{"event":"shared","link":"drizzle:?a"}"#);
+        for (first, second) in [(ready, shared), (shared, ready)] {
+            let mut seen = Seen::default();
+            assert_eq!(seen.take("not json"), None);
+            assert_eq!(seen.take(r#"{"event":"progress"}"#), None);
+            assert_eq!(seen.take(first), None);
+            assert_eq!(seen.take(second).as_deref(), Some("drizzle:?a"));
+        }
+    }
+}

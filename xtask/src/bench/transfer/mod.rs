@@ -1,0 +1,257 @@
+//! `cargo xtask bench transfer`: one sender, one receiver, everything on this machine.
+//!
+//! Every contestant is a file of its own behind the trait [`contestant::Contestant`]. What is measured: the wall time
+//! of one large file and of many small ones, peak memory, and how soon a share is ready.
+
+mod aria2;
+mod attempt;
+mod contestant;
+mod curl;
+mod drizzle;
+mod libtorrent;
+mod memory;
+mod nginx;
+mod options;
+mod program;
+mod race;
+mod report;
+mod rqbit;
+mod rsync;
+mod size;
+mod start;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use contestant::Contestant;
+use drizzle::Drizzle;
+pub(crate) use options::Options;
+use report::{Participant, Results};
+use size::Size;
+
+use super::corpus::Corpus;
+use super::scratch::Scratch;
+use super::{BenchError, interrupt, page};
+
+/// Runs all scenarios, and writes the page, or prints the part where the run was not a full one.
+pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
+    interrupt::watch()
+        .map_err(|source| BenchError::Start { program: "the watch for signals".into(), source })?;
+    let binary = match &options.drizzle {
+        Some(binary) => binary.clone(),
+        None => build_drizzle()?,
+    };
+    let drizzle = Drizzle { binary };
+    let all = everyone(&drizzle);
+    let chosen: Vec<&dyn Contestant> =
+        all.iter().map(Box::as_ref).filter(|one| options.chooses(one.key())).collect();
+    let results = measure(&drizzle, &chosen, options.size(), options.runs())?;
+    let part = report::write(&results);
+    match options.page() {
+        Some(path) => write_page(&crate::workspace::root().join(path), &part),
+        None => {
+            println!("{part}");
+            Ok(())
+        }
+    }
+}
+
+fn everyone(drizzle: &Drizzle) -> Vec<Box<dyn Contestant>> {
+    vec![
+        Box::new(Drizzle { binary: drizzle.binary.clone() }),
+        Box::new(curl::Curl(nginx::Scheme::Http)),
+        Box::new(curl::Curl(nginx::Scheme::Https)),
+        Box::new(rsync::Rsync),
+        Box::new(aria2::Aria2),
+        Box::new(rqbit::Rqbit),
+        Box::new(libtorrent::Libtorrent),
+    ]
+}
+
+fn measure(
+    drizzle: &Drizzle,
+    chosen: &[&dyn Contestant],
+    size: Size,
+    runs: u32,
+) -> Result<Results, BenchError> {
+    let participants: Vec<Participant> =
+        chosen.iter().map(|one| Participant { name: one.name(), found: one.find() }).collect();
+    let present = chosen.iter().zip(&participants).filter(|(_, participant)| participant.found.is_ok());
+    let field: Vec<&dyn Contestant> = present.map(|(one, _)| *one).collect();
+    let with_drizzle = field.iter().any(|one| one.key() == drizzle.key());
+
+    let scratch = Scratch::in_memory(&target_dir(), size.memory_needed())?;
+    let file = Corpus::write(&scratch.folder("file")?, "large.bin", size.file())?;
+    let folder = Corpus::write(&scratch.folder("folder")?, "many", size.folder())?;
+    say("one large file");
+    let of_file = race::run(&field, &file, &scratch, runs);
+    say("many small files");
+    let of_folder = race::run(&field, &folder, &scratch, runs);
+    say("memory");
+    let memory = memory::run(&field, &file, &scratch);
+    let (first_start, second_start) = if with_drizzle {
+        say("first and second start");
+        let first = start::first(drizzle, &file, &scratch, runs);
+        (Some(first), Some(start::second(drizzle, &folder, &scratch, runs)))
+    } else {
+        (None, None)
+    };
+    drop(scratch);
+    let memory_huge = with_drizzle.then(|| measure_huge(drizzle, size).map_err(|error| error.to_string()));
+    Ok(Results {
+        participants,
+        runs,
+        size,
+        of_file,
+        of_folder,
+        memory,
+        memory_huge,
+        first_start,
+        second_start,
+    })
+}
+
+/// On disk, since it may be larger than the memory.
+fn measure_huge(drizzle: &Drizzle, size: Size) -> Result<memory::Need, BenchError> {
+    say("memory with a huge file, on disk");
+    let parent = target_dir();
+    fs::create_dir_all(&parent).map_err(BenchError::disk("create", &parent))?;
+    let scratch = Scratch::on_disk(&parent, size.disk_needed())?;
+    let huge = Corpus::write(&scratch.folder("file")?, "huge.bin", size.huge_file())?;
+    let mut needs = memory::run(&[drizzle], &huge, &scratch);
+    Ok(needs.remove(0))
+}
+
+/// Builds what is measured, so that no old binary takes its place.
+fn build_drizzle() -> Result<PathBuf, BenchError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--package", "drizzle"]).current_dir(crate::workspace::root());
+    let status = command.status().map_err(|source| BenchError::Start { program: "cargo".into(), source })?;
+    if status.success() {
+        Ok(target_dir().join("release/drizzle"))
+    } else {
+        Err(BenchError::Build { status })
+    }
+}
+
+fn target_dir() -> PathBuf {
+    let set = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    crate::workspace::root().join(set)
+}
+
+fn write_page(path: &Path, part: &str) -> Result<(), BenchError> {
+    let before = fs::read_to_string(path).ok();
+    let after = page::with_part(before.as_deref(), "transfer", part);
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .map_err(BenchError::disk("create the folder of", path))?;
+    fs::write(path, after).map_err(BenchError::disk("write", path))?;
+    say(&format!("written to {}", path.display()));
+    Ok(())
+}
+
+fn say(what: &str) {
+    eprintln!("bench transfer: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::bench::BenchError;
+    use crate::bench::corpus::Shape;
+
+    /// Speaks as `drizzle` does, and copies. In the folder `lie` it leaves a byte out.
+    const STAND_IN: &str = r#"#!/bin/sh
+case $1 in
+share) echo '{"event":"ready"}'; echo '{"event":"shared","link":"drizzle:?'"$2"'"}'; exec sleep 1000 ;;
+get) cp -r "${2#drizzle:?}" "$4"; case $2 in */lie/*) truncate -s -1 "$4"/* ;; esac ;;
+esac
+"#;
+
+    fn stand_in(scratch: &Scratch) -> Drizzle {
+        let binary = scratch.path().join("drizzle");
+        fs::write(&binary, STAND_IN).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        Drizzle { binary }
+    }
+
+    fn scratch() -> Scratch {
+        Scratch::on_disk(&std::env::temp_dir(), 1 << 20).unwrap()
+    }
+
+    /// Would fail when a server's configuration or a client's arguments no longer fit the program that is installed.
+    #[test]
+    fn every_contestant_that_is_here_brings_a_file_and_a_folder() {
+        let scratch = scratch();
+        let shapes = [
+            ("file.bin", Shape::File { bytes: 300_001 }),
+            ("many", Shape::Folder { files: 30, sub_folders: 3, file_bytes: 100 }),
+        ];
+        let corpora =
+            shapes.map(|(name, shape)| Corpus::write(&scratch.folder(name).unwrap(), name, shape).unwrap());
+        let all = everyone(&stand_in(&scratch));
+        for contestant in &all {
+            if let Err(missing) = contestant.find() {
+                eprintln!("skipped: {missing}");
+                continue;
+            }
+            for corpus in &corpora {
+                let entries = race::run(&[contestant.as_ref()], corpus, &scratch, 2);
+                let figures = entries[0]
+                    .outcome
+                    .as_ref()
+                    .unwrap_or_else(|reason| panic!("{}: {reason}", contestant.key()));
+                assert!(figures.wall.min <= figures.wall.median && figures.wall.median <= figures.wall.max);
+            }
+        }
+        assert!(!scratch.path().join("target").exists(), "a fetch left its target behind");
+    }
+
+    #[test]
+    fn what_arrives_damaged_drops_out_with_its_reason() {
+        let scratch = scratch();
+        let corpus =
+            Corpus::write(&scratch.folder("lie").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
+        let drizzle = stand_in(&scratch);
+        let entries = race::run(&[&drizzle], &corpus, &scratch, 1);
+        assert!(
+            entries[0].outcome.as_ref().unwrap_err().contains("4999 bytes, sent were 5000"),
+            "{entries:?}"
+        );
+    }
+
+    #[test]
+    fn memory_and_starts_are_measured() {
+        let scratch = scratch();
+        let corpus =
+            Corpus::write(&scratch.folder("file").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
+        let drizzle = stand_in(&scratch);
+        let needs = memory::run(&[&drizzle], &corpus, &scratch);
+        let peaks = needs[0].outcome.as_ref().unwrap();
+        assert!(peaks.sender > 100_000 && peaks.receiver > 100_000, "{peaks:?}");
+        assert!(start::first(&drizzle, &corpus, &scratch, 2).share.unwrap().min > std::time::Duration::ZERO);
+        assert!(start::second(&drizzle, &corpus, &scratch, 2).is_ok());
+    }
+
+    #[test]
+    fn a_drizzle_that_does_not_serve_is_a_failure_with_what_it_said() {
+        let scratch = scratch();
+        let corpus =
+            Corpus::write(&scratch.folder("file").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
+        let drizzle = stand_in(&scratch);
+        fs::write(
+            &drizzle.binary,
+            "#!/bin/sh\necho '{\"event\":\"error\",\"message\":\"port taken\"}'; exit 1\n",
+        )
+        .unwrap();
+        let failed = drizzle.share(&corpus, scratch.path()).unwrap_err();
+        assert!(
+            matches!(failed, BenchError::Ended { .. }) && failed.to_string().contains("port taken"),
+            "{failed}"
+        );
+    }
+}

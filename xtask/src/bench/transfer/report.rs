@@ -1,0 +1,312 @@
+//! The part of the page that `bench transfer` writes: who took part, the figures, and what was to be reached.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::memory::Need;
+use super::program::Missing;
+use super::race::Entry;
+use super::size::Size;
+use super::start::FirstStart;
+use crate::bench::statistics::Summary;
+use crate::bench::{machine, page};
+
+const DRIZZLE: &str = "drizzle";
+/// What every ratio of the large file is taken against.
+const YARDSTICK: &str = "http";
+const RSYNC: &str = "rsync";
+
+const FILE_RATIO_MAX: f64 = 0.8;
+const FOLDER_RATIO_MAX: f64 = 1.0;
+const HASHING_RATIO_MAX: f64 = 1.3;
+const MEMORY_MIB_MAX: f64 = 96.0;
+const SECOND_START_S_MAX: f64 = 0.3;
+/// Two peaks of one program differ by what its threads happened to hold at once; this much is not growth.
+const MEMORY_NOISE_MIB: f64 = 2.0;
+
+/// A contestant, and the version it was found in.
+#[derive(Debug)]
+pub(crate) struct Participant {
+    pub(crate) name: &'static str,
+    pub(crate) found: Result<String, Missing>,
+}
+
+/// Everything that was measured. What is `None` was not asked for.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) participants: Vec<Participant>,
+    pub(crate) runs: u32,
+    pub(crate) size: Size,
+    pub(crate) of_file: Vec<Entry>,
+    pub(crate) of_folder: Vec<Entry>,
+    pub(crate) memory: Vec<Need>,
+    pub(crate) memory_huge: Option<Result<Need, String>>,
+    pub(crate) first_start: Option<FirstStart>,
+    pub(crate) second_start: Option<Result<Summary, String>>,
+}
+
+/// The whole part, in Markdown.
+pub(crate) fn write(results: &Results) -> String {
+    let (file, folder) = (mebibytes(results.size.file().bytes()), results.size.folder().bytes() / 4096);
+    let mut text = String::from("## Transfer: one sender, one receiver\n\n");
+    let parts = [
+        format!(
+            "Loopback, memory to memory, {} counted runs of each in turn after one that was compared byte for byte. \
+             Times are wall clock from the start of the fetching program to its end; median, fastest and slowest. \
+             Processor time is the median of what each side used.\n",
+            results.runs
+        ),
+        page::table(
+            &["machine", ""],
+            &machine::describe()
+                .into_iter()
+                .map(|(what, value)| vec![what.into(), value])
+                .collect::<Vec<_>>(),
+        ),
+        participants(&results.participants),
+        format!("### What was to be reached\n\n{}", targets(results)),
+        format!("### One file of {file:.0} MiB\n\n{}", race(&results.of_file, YARDSTICK)),
+        format!("### {folder} files of 4 KiB\n\n{}", race(&results.of_folder, RSYNC)),
+        format!("### Peak memory, MiB\n\n{}", memory(results)),
+        format!("### Until a share is ready\n\n{}", starts(results)),
+    ];
+    for part in parts {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{part}");
+    }
+    text
+}
+
+fn participants(participants: &[Participant]) -> String {
+    let rows = participants.iter().map(|one| {
+        let found = one.found.as_ref().map_or_else(|missing| format!("skipped: {missing}"), Clone::clone);
+        vec![one.name.to_owned(), found]
+    });
+    page::table(&["took part", "version"], &rows.collect::<Vec<_>>())
+}
+
+fn race(entries: &[Entry], yardstick: &str) -> String {
+    let against = entries.iter().find(|entry| entry.key == yardstick);
+    let reference = against.and_then(|entry| entry.outcome.as_ref().ok()).map(|figures| figures.wall);
+    let rows = entries.iter().map(|entry| match &entry.outcome {
+        Ok(figures) => vec![
+            entry.name.to_owned(),
+            entry.protection.to_owned(),
+            seconds(figures.wall.median),
+            seconds(figures.wall.min),
+            seconds(figures.wall.max),
+            reference
+                .map_or_else(|| "-".into(), |reference| format!("{:.2}", figures.wall.ratio_to(reference))),
+            seconds(figures.sender_cpu),
+            seconds(figures.receiver_cpu),
+        ],
+        Err(reason) => failed(&[entry.name, entry.protection], reason, 8),
+    });
+    let ratio = format!("times {}", against.map_or(yardstick, |entry| entry.name));
+    let head =
+        ["program", "protection", "median s", "min s", "max s", &ratio, "sender CPU s", "receiver CPU s"];
+    page::table(&head, &rows.collect::<Vec<_>>())
+}
+
+fn memory(results: &Results) -> String {
+    let size = mebibytes(results.size.file().bytes());
+    let row = |need: &Need, size: f64| match &need.outcome {
+        Ok(peaks) => vec![need.name.to_owned(), format!("{size:.0}"), mib(peaks.sender), mib(peaks.receiver)],
+        Err(reason) => failed(&[need.name], reason, 4),
+    };
+    let mut rows: Vec<Vec<String>> = results.memory.iter().map(|need| row(need, size)).collect();
+    match &results.memory_huge {
+        Some(Ok(need)) => rows.push(row(need, mebibytes(results.size.huge_file().bytes()))),
+        Some(Err(reason)) => rows.push(failed(&["huge file"], reason, 4)),
+        None => {}
+    }
+    let note = "All processes of a side together; a page that they share counts for each. The largest file lies on disk and is mostly holes.\n";
+    format!("{}\n{note}", page::table(&["program", "content MiB", "sender", "receiver"], &rows))
+}
+
+fn starts(results: &Results) -> String {
+    let row = |what: &str, outcome: &Result<Summary, String>| match outcome {
+        Ok(wall) => vec![what.to_owned(), seconds(wall.median), seconds(wall.min), seconds(wall.max)],
+        Err(reason) => failed(&[what], reason, 4),
+    };
+    let mut rows = Vec::new();
+    if let Some(first) = &results.first_start {
+        rows.push(row("`drizzle share` of the large file, first start", &first.share));
+        rows.push(row("`b3sum` of the same file", &first.b3sum));
+    }
+    rows.extend(
+        results
+            .second_start
+            .iter()
+            .map(|second| row("`drizzle share` of the many files, second start", second)),
+    );
+    page::table(&["what", "median s", "min s", "max s"], &rows)
+}
+
+/// One thing to reach: what, how it is put, and the figure if there is one.
+struct Target {
+    what: &'static str,
+    limit: f64,
+    unit: &'static str,
+    measured: Option<f64>,
+}
+
+fn targets(results: &Results) -> String {
+    let peak_at_size = worst_peak(results.memory.iter().find(|need| need.key == DRIZZLE));
+    let peak_huge = worst_peak(results.memory_huge.as_ref().and_then(|huge| huge.as_ref().ok()));
+    let first = results.first_start.as_ref();
+    let hashing =
+        first.and_then(|first| Some(first.share.as_ref().ok()?.ratio_to(*first.b3sum.as_ref().ok()?)));
+    let second = results.second_start.as_ref().and_then(|second| second.as_ref().ok());
+    let growth_limit = peak_at_size.unwrap_or(MEMORY_MIB_MAX) + MEMORY_NOISE_MIB;
+    let targets = [
+        Target {
+            what: "large file, times nginx to curl over HTTP",
+            limit: FILE_RATIO_MAX,
+            unit: "",
+            measured: ratio(&results.of_file, YARDSTICK),
+        },
+        Target {
+            what: "many small files, times an rsync daemon",
+            limit: FOLDER_RATIO_MAX,
+            unit: "",
+            measured: ratio(&results.of_folder, RSYNC),
+        },
+        Target {
+            what: "peak memory of the larger side, large file",
+            limit: MEMORY_MIB_MAX,
+            unit: " MiB",
+            measured: peak_at_size,
+        },
+        Target {
+            what: "the same with the huge file: no more",
+            limit: growth_limit.min(MEMORY_MIB_MAX),
+            unit: " MiB",
+            measured: peak_huge,
+        },
+        Target {
+            what: "first share of the large file, times b3sum",
+            limit: HASHING_RATIO_MAX,
+            unit: "",
+            measured: hashing,
+        },
+        Target {
+            what: "second share of the many files",
+            limit: SECOND_START_S_MAX,
+            unit: " s",
+            measured: second.map(|wall| wall.median.as_secs_f64()),
+        },
+    ];
+    page::table(&["what", "at most", "measured", ""], &targets.iter().map(Target::row).collect::<Vec<_>>())
+}
+
+impl Target {
+    fn row(&self) -> Vec<String> {
+        let measured =
+            self.measured.map_or_else(|| "-".into(), |measured| format!("{measured:.2}{}", self.unit));
+        let verdict = match self.measured {
+            Some(measured) if measured <= self.limit => "reached",
+            Some(_) => "**missed**",
+            None => "not measured",
+        };
+        vec![self.what.into(), format!("{:.2}{}", self.limit, self.unit), measured, verdict.into()]
+    }
+}
+
+fn ratio(entries: &[Entry], against: &str) -> Option<f64> {
+    let wall = |key: &str| {
+        entries.iter().find(|entry| entry.key == key)?.outcome.as_ref().ok().map(|figures| figures.wall)
+    };
+    Some(wall(DRIZZLE)?.ratio_to(wall(against)?))
+}
+
+fn worst_peak(need: Option<&Need>) -> Option<f64> {
+    let peaks = need?.outcome.as_ref().ok()?;
+    Some(mebibytes(peaks.sender.max(peaks.receiver)))
+}
+
+/// A row without figures: the reason stands in the first free cell.
+fn failed(known: &[&str], reason: &str, columns: usize) -> Vec<String> {
+    let mut row: Vec<String> = known.iter().map(|cell| (*cell).to_owned()).collect();
+    row.push(format!("failed: {}", reason.replace('|', "/")));
+    row.resize(columns, "-".into());
+    row
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64())
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1}", mebibytes(bytes))
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attempt::Peaks;
+    use super::super::race::Figures;
+    use super::*;
+
+    fn entry(key: &'static str, millis: u64) -> Entry {
+        let wall = Duration::from_millis(millis);
+        let figures = Figures { wall: Summary::of([wall]).unwrap(), sender_cpu: wall, receiver_cpu: wall };
+        Entry { key, name: key, protection: "none", outcome: Ok(figures) }
+    }
+
+    fn results() -> Results {
+        let need = |mib: u64| Need {
+            key: DRIZZLE,
+            name: DRIZZLE,
+            outcome: Ok(Peaks { sender: mib << 20, receiver: 1 << 20 }),
+        };
+        let summary = |millis| Ok(Summary::of([Duration::from_millis(millis)]).unwrap());
+        Results {
+            participants: vec![],
+            runs: 1,
+            size: Size::Full,
+            of_file: vec![entry(DRIZZLE, 600), entry(YARDSTICK, 1000)],
+            of_folder: vec![entry(DRIZZLE, 500), entry(RSYNC, 400)],
+            memory: vec![need(40)],
+            memory_huge: Some(Ok(need(60))),
+            first_start: Some(FirstStart { share: summary(120), b3sum: summary(100) }),
+            second_start: Some(Err("no".into())),
+        }
+    }
+
+    #[test]
+    fn each_target_gets_its_verdict() {
+        let verdicts: Vec<String> = targets(&results()).lines().skip(2).map(str::to_owned).collect();
+        let expected = [
+            ("0.80", "0.60", "reached"),
+            ("1.00", "1.25", "missed"),
+            ("96.00", "40.00", "reached"),
+            ("42.00", "60.00", "missed"),
+            ("1.30", "1.20", "reached"),
+            ("0.30", "-", "not measured"),
+        ];
+        assert_eq!(verdicts.len(), expected.len());
+        for (line, (limit, measured, verdict)) in verdicts.iter().zip(expected) {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            assert!(
+                cells[1].starts_with(limit) && cells[2].starts_with(measured) && cells[3].contains(verdict),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_contestant_that_failed_is_in_the_table_with_its_reason() {
+        let mut results = results();
+        results.of_file[0].outcome = Err("broken | pipe".into());
+        let text = write(&results);
+        assert!(text.contains("failed: broken / pipe"), "{text}");
+        assert!(
+            text.contains("large file, times nginx to curl over HTTP | 0.80 | - | not measured"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! What a client gets from a tracker, in the model's terms.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use drizzle_directory::Have;
+use drizzle_directory::limits::LOCATED_CHUNKS_MAX;
+use drizzle_model::{FileKey, Mtime, PeerId};
+use drizzle_net::Ticket;
+
+use crate::api::{FilesDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto, ShapeError, VerdictDto};
+use crate::encoding;
+
+/// What a peer gets for joining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// What to show to other peers.
+    pub ticket: Ticket,
+    /// The number that the tracker gave to the peer for as long as it stays (S1.5).
+    pub number: u32,
+    /// How long the tracker keeps the peer without a renewal.
+    pub lease: Duration,
+    /// How often to renew.
+    pub renew_interval: Duration,
+}
+
+/// What a peer gets for renewing its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// The peer's number.
+    pub number: u32,
+    /// The version of the tracker's directory; when it is the same as before, so are the answers to all questions.
+    pub version: u64,
+    /// When to renew next.
+    pub renew_interval: Duration,
+}
+
+/// What the tracker says about one thing of a batch: done, or why not.
+pub type Verdict = Result<(), Refusal>;
+
+/// Why the tracker did not take one thing of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// In the tracker's words.
+    pub reason: String,
+}
+
+/// A place in a listing. Means something to the tracker alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(pub(crate) String);
+
+/// A part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The files, in the order of their names; maybe none although there is more.
+    pub files: Vec<Listed>,
+    /// Where the next part begins; none when this is the last one.
+    pub next: Option<Cursor>,
+    /// The version of the directory.
+    pub version: u64,
+}
+
+/// A file in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Which file.
+    pub key: FileKey,
+    /// When it was modified last.
+    pub mtime: Mtime,
+    /// How many peers have something of it.
+    pub peers: u32,
+}
+
+/// A file with those who have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// Which file.
+    pub key: FileKey,
+    /// When it was modified last.
+    pub mtime: Mtime,
+    /// Who registered it first.
+    pub registrar: PeerId,
+    /// Whether it is the first content that was registered under its name (S4.4).
+    pub is_first_of_name: bool,
+    /// Who has it, in the order in which they should be asked. The client's own peer may be among them.
+    pub holders: Vec<Holder>,
+    /// How many have it in all, when an answer does not take them all.
+    pub holders_total: u32,
+}
+
+/// A peer that has a file, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its key.
+    pub peer: PeerId,
+    /// Its number at this time.
+    pub number: u32,
+    /// Where it serves.
+    pub address: SocketAddr,
+    /// What it has.
+    pub have: Have,
+    /// How many peers reported that it gave wrong bytes for this file.
+    pub reports: u32,
+}
+
+/// Why an answer makes no sense. The tracker is to blame.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnswerError {
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    #[error("the ticket cannot be read")]
+    Ticket,
+    #[error("the address '{0}' of a peer cannot be read")]
+    Address(String),
+    #[error("expected {expected} verdicts, received {received}")]
+    Verdicts { expected: usize, received: usize },
+}
+
+pub(crate) fn ticket(text: &str) -> Result<Ticket, AnswerError> {
+    let bytes = encoding::decode(text).ok_or(AnswerError::Ticket)?;
+    Ticket::from_bytes(&bytes).map_err(|_| AnswerError::Ticket)
+}
+
+pub(crate) fn verdicts(dtos: Vec<VerdictDto>, expected: usize) -> Result<Vec<Verdict>, AnswerError> {
+    if dtos.len() != expected {
+        return Err(AnswerError::Verdicts { expected, received: dtos.len() });
+    }
+    let of = |dto: VerdictDto| match dto.ok {
+        true => Ok(()),
+        false => Err(Refusal { reason: dto.reason.unwrap_or_default() }),
+    };
+    Ok(dtos.into_iter().map(of).collect())
+}
+
+/// At least as long as makes sense, whatever the tracker says, so that it cannot make a peer call it without end.
+pub(crate) fn renew_interval(seconds: u64) -> Duration {
+    Duration::from_secs(seconds.clamp(1, 60))
+}
+
+impl TryFrom<JoinedDto> for Membership {
+    type Error = AnswerError;
+
+    fn try_from(dto: JoinedDto) -> Result<Self, AnswerError> {
+        Ok(Self {
+            ticket: ticket(&dto.ticket)?,
+            number: dto.number,
+            lease: Duration::from_secs(dto.lease_s),
+            renew_interval: renew_interval(dto.renew_s),
+        })
+    }
+}
+
+impl TryFrom<FilesDto> for Listing {
+    type Error = AnswerError;
+
+    fn try_from(dto: FilesDto) -> Result<Self, AnswerError> {
+        let listed = dto.files.into_iter().map(|file| {
+            Ok(Listed { key: file.key.try_into()?, mtime: file.mtime.try_into()?, peers: file.peers })
+        });
+        let files = listed.collect::<Result<_, ShapeError>>()?;
+        Ok(Self { files, next: dto.next.map(Cursor), version: dto.version })
+    }
+}
+
+/// Reads the answer of a tracker that was reached at `tracker`, if over a network.
+pub(crate) fn located(dto: LocatedFilesDto, tracker: Option<IpAddr>) -> Result<Vec<Located>, AnswerError> {
+    let mut room = LOCATED_CHUNKS_MAX;
+    dto.files.into_iter().map(|file| located_one(file, tracker, &mut room)).collect()
+}
+
+fn located_one(dto: LocatedDto, tracker: Option<IpAddr>, room: &mut u64) -> Result<Located, AnswerError> {
+    let key = FileKey::try_from(dto.key)?;
+    let holders = dto.holders.into_iter().map(|dto| holder(dto, key.chunks, tracker, room));
+    Ok(Located {
+        holders: holders.collect::<Result<_, _>>()?,
+        mtime: dto.mtime.try_into()?,
+        registrar: dto.registrar.parse().map_err(ShapeError::Peer)?,
+        is_first_of_name: dto.first,
+        holders_total: dto.holders_total,
+        key,
+    })
+}
+
+fn holder(
+    dto: HolderDto,
+    chunks: u32,
+    tracker: Option<IpAddr>,
+    room: &mut u64,
+) -> Result<Holder, AnswerError> {
+    let mut address: SocketAddr = dto.address.parse().map_err(|_| AnswerError::Address(dto.address))?;
+    // The tracker cannot know under which address its host is reached from here, behind a translator for example.
+    if let (true, Some(tracker)) = (dto.at_tracker, tracker) {
+        address.set_ip(tracker.to_canonical());
+    }
+    Ok(Holder {
+        peer: dto.peer.parse().map_err(ShapeError::Peer)?,
+        number: dto.number,
+        address,
+        have: dto.have.into_have(chunks, room)?,
+        reports: dto.reports,
+    })
+}

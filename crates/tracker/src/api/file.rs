@@ -1,0 +1,173 @@
+//! What identifies a file, its modification time, and the place of a file in a listing.
+
+use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, ParseIdError, PathError, RelPath};
+use serde::{Deserialize, Serialize};
+
+use crate::encoding;
+
+/// Why a value that has the right shape in JSON means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ShapeError {
+    #[error("name: {0}")]
+    Name(#[from] PathError),
+    #[error("hash: {0}")]
+    Hash(ParseIdError),
+    #[error("peer: {0}")]
+    Peer(ParseIdError),
+    #[error("mtime_ns: expected less than 1000000000, received {0}")]
+    Nanoseconds(u32),
+    #[error("bits: expected one bit for each of {chunks} chunks, in base64 without padding, and no other")]
+    Bits { chunks: u32 },
+    #[error("runs: expected runs of chunks below {chunks}")]
+    Runs { chunks: u32 },
+    #[error("have: the answer holds more chunks than any tracker sends")]
+    TooManyChunks,
+    #[error("after: expected what an earlier page gave as next")]
+    Cursor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KindDto {
+    #[default]
+    File,
+    Folder,
+}
+
+/// A file's identity (S0.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyDto {
+    name: String,
+    hash: String,
+    size: u64,
+    chunks: u32,
+    #[serde(default)]
+    kind: KindDto,
+}
+
+impl From<&FileKey> for KeyDto {
+    fn from(key: &FileKey) -> Self {
+        Self {
+            name: key.name.as_str().into(),
+            hash: key.hash.to_string(),
+            size: key.size,
+            chunks: key.chunks,
+            kind: match key.kind {
+                ContentKind::File => KindDto::File,
+                ContentKind::Folder => KindDto::Folder,
+            },
+        }
+    }
+}
+
+impl TryFrom<KeyDto> for FileKey {
+    type Error = ShapeError;
+
+    fn try_from(dto: KeyDto) -> Result<Self, ShapeError> {
+        Ok(Self {
+            name: RelPath::new(&dto.name)?,
+            hash: dto.hash.parse().map_err(ShapeError::Hash)?,
+            size: dto.size,
+            chunks: dto.chunks,
+            kind: match dto.kind {
+                KindDto::File => ContentKind::File,
+                KindDto::Folder => ContentKind::Folder,
+            },
+        })
+    }
+}
+
+/// A modification time: whole seconds since 1970, and nanoseconds above them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MtimeDto {
+    mtime: i64,
+    #[serde(default)]
+    mtime_ns: u32,
+}
+
+impl From<Mtime> for MtimeDto {
+    fn from(mtime: Mtime) -> Self {
+        Self { mtime: mtime.seconds(), mtime_ns: mtime.nanoseconds() }
+    }
+}
+
+impl TryFrom<MtimeDto> for Mtime {
+    type Error = ShapeError;
+
+    fn try_from(dto: MtimeDto) -> Result<Self, ShapeError> {
+        Self::new(dto.mtime, dto.mtime_ns).ok_or(ShapeError::Nanoseconds(dto.mtime_ns))
+    }
+}
+
+/// A place in a listing: behind that file, whether or not it is still there. Text that means nothing to whoever holds it.
+pub(crate) struct Cursor(pub(crate) FileKey);
+
+impl Cursor {
+    pub(crate) fn to_text(key: &FileKey) -> String {
+        let FileKey { name, hash, size, chunks, kind } = key;
+        encoding::encode(format!("{} {size} {chunks} {hash} {name}", kind.as_str()).as_bytes())
+    }
+
+    pub(crate) fn from_text(text: &str) -> Result<Self, ShapeError> {
+        Self::parse(text).ok_or(ShapeError::Cursor)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = String::from_utf8(encoding::decode(text)?).ok()?;
+        let mut parts = text.splitn(5, ' ');
+        let kind: ContentKind = parts.next()?.parse().ok()?;
+        let size = parts.next()?.parse().ok()?;
+        let chunks = parts.next()?.parse().ok()?;
+        let hash: ContentHash = parts.next()?.parse().ok()?;
+        let name = RelPath::new(parts.next()?).ok()?;
+        Some(Self(FileKey { name, hash, size, chunks, kind }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> FileKey {
+        FileKey {
+            name: RelPath::new("a b/\n\"ü").unwrap(),
+            hash: ContentHash::from_bytes([0x5a; 32]),
+            size: u64::MAX,
+            chunks: u32::MAX,
+            kind: ContentKind::Folder,
+        }
+    }
+
+    #[test]
+    fn an_identity_goes_there_and_back() {
+        let json = serde_json::to_string(&KeyDto::from(&key())).unwrap();
+        assert_eq!(FileKey::try_from(serde_json::from_str::<KeyDto>(&json).unwrap()), Ok(key()));
+    }
+
+    #[test]
+    fn a_cursor_goes_there_and_back_and_nothing_else_is_one() {
+        let text = Cursor::to_text(&key());
+        assert_eq!(Cursor::from_text(&text).map(|cursor| cursor.0), Ok(key()));
+        for end in 0..text.len() {
+            // Cut within the name it may still be a place, but never a panic and never another identity.
+            if let Ok(Cursor(cut)) = Cursor::from_text(&text[..end]) {
+                assert_eq!((cut.hash, cut.size), (key().hash, key().size));
+            }
+        }
+        for text in ["", "!", "AA", &encoding::encode(b"file 1 1 00 x"), &encoding::encode(b"file -1 1")] {
+            assert!(Cursor::from_text(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_identity_that_would_not_be_safe_is_refused() {
+        let refused = |from: &str, to: &str| {
+            let json = serde_json::to_string(&KeyDto::from(&key())).unwrap().replace(from, to);
+            FileKey::try_from(serde_json::from_str::<KeyDto>(&json).unwrap()).unwrap_err()
+        };
+        assert!(matches!(refused("a b/", "../"), ShapeError::Name(PathError::Dots)));
+        assert!(matches!(refused("a b/", "/"), ShapeError::Name(PathError::Absolute)));
+        assert!(matches!(refused("5a5a\"", "5a5\""), ShapeError::Hash(_)));
+    }
+}

@@ -1,0 +1,396 @@
+//! The tracker, as a peer sees it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use drizzle_directory::Registration;
+use drizzle_model::{ChunkRun, ContentHash, FileKey, Invite, PeerId, RelPath};
+use drizzle_net::{DialError, Dialer, JoinProof, Ticket};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Method, Request, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::answer::{self, AnswerError, Cursor, Listing, Located, Membership, Renewal, Verdict};
+use crate::api::{self, path};
+use crate::asker::Asker;
+use crate::batch::batches;
+use crate::encoding;
+use crate::problem::{ProblemDto, ProblemKind};
+use crate::remote::Remote;
+use crate::transport::{Reply, Transport};
+
+/// Why a call brought no answer, by whose fault it is.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody there: no address of the invite answers.
+    #[error("the tracker cannot be reached: {reason}")]
+    Unreachable {
+        /// What happened at each address.
+        reason: String,
+    },
+    /// Nobody there any more: the connection broke, or no answer came in time.
+    #[error("the tracker did not answer: {reason}")]
+    Lost {
+        /// What happened.
+        reason: String,
+    },
+    /// The tracker is another one than the invite names, or does not let this peer in.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The tracker does not know this peer any more, since it was started anew or the lease ran out: register again.
+    #[error("the tracker does not know this peer, or no longer")]
+    Lapsed,
+    /// Nobody has registered what was asked for.
+    #[error("nobody has registered that")]
+    NotFound,
+    /// The tracker has no room at this time.
+    #[error("the tracker is busy: {reason}")]
+    Busy {
+        /// What it says.
+        reason: String,
+    },
+    /// The tracker and this client do not understand each other.
+    #[error("the tracker does not speak as expected: {reason}")]
+    Protocol {
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// What many addresses that failed come to: if one of them is somebody else, that is what to know.
+    pub(crate) fn from_failures(failures: &[DialError]) -> Self {
+        let texts: Vec<String> = failures.iter().map(DialError::to_string).collect();
+        let reason = texts.join("; ");
+        let is_other = |failure: &DialError| matches!(failure, DialError::WrongKey { .. });
+        if failures.iter().any(is_other) { Self::Refused { reason } } else { Self::Unreachable { reason } }
+    }
+}
+
+impl From<AnswerError> for ClientError {
+    fn from(error: AnswerError) -> Self {
+        Self::Protocol { reason: error.to_string() }
+    }
+}
+
+/// What to look for in names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// A part of a name.
+    pub pattern: String,
+    /// Whether capital and small letters are the same.
+    pub is_folded: bool,
+}
+
+/// A client of one tracker, in the name of one peer. Clones share its connection and its ticket.
+///
+/// It joins when it first has to, and again when the tracker does not take its ticket. It does not remember what was registered:
+/// [`ClientError::Lapsed`] says when that must be done again.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    invite: Invite,
+    peer: PeerId,
+    transport: Transport,
+    membership: Mutex<Option<Membership>>,
+    /// Held while joining, so that many calls at once join once.
+    joining: tokio::sync::Mutex<()>,
+}
+
+/// A request, but for the ticket.
+struct Call {
+    method: Method,
+    path: String,
+    body: Bytes,
+}
+
+impl Client {
+    /// A client for the tracker of `invite`. `peer` is the id of the identity by which `dialer` calls. Nothing is sent yet.
+    pub fn new(invite: Invite, peer: PeerId, dialer: Dialer) -> Self {
+        let remote = Remote::new(invite.clone(), dialer);
+        Self::with_transport(invite, peer, Transport::Remote(remote))
+    }
+
+    /// A client for the tracker of `invite` that has joined.
+    pub async fn connect(invite: Invite, peer: PeerId, dialer: Dialer) -> Result<Self, ClientError> {
+        let client = Self::new(invite, peer, dialer);
+        client.join().await?;
+        Ok(client)
+    }
+
+    pub(crate) fn local(invite: Invite, peer: PeerId, router: Router, asker: Asker) -> Self {
+        Self::with_transport(invite, peer, Transport::Local { router, asker })
+    }
+
+    fn with_transport(invite: Invite, peer: PeerId, transport: Transport) -> Self {
+        let (membership, joining) = (Mutex::new(None), tokio::sync::Mutex::new(()));
+        Self { inner: Arc::new(Inner { invite, peer, transport, membership, joining }) }
+    }
+
+    /// The network's invite.
+    pub fn invite(&self) -> &Invite {
+        &self.inner.invite
+    }
+
+    /// Joins, unless that is done.
+    pub async fn join(&self) -> Result<Membership, ClientError> {
+        let _one_at_a_time = self.inner.joining.lock().await;
+        if let Some(membership) = self.membership() {
+            return Ok(membership);
+        }
+        let Inner { invite, peer, .. } = &*self.inner;
+        let proof = invite.secret.as_ref().map(|secret| JoinProof::new(secret, &invite.network, peer));
+        let proof = proof.map(|proof| encoding::encode(proof.as_bytes()));
+        let call = Call::post(path::JOIN, &api::JoinDto { proof })?;
+        let joined: api::JoinedDto = self.send(&call, None).await?.read()?;
+        let membership = Membership::try_from(joined)?;
+        self.check(&membership.ticket)?;
+        *self.inner.membership.lock().unwrap_or_else(PoisonError::into_inner) = Some(membership);
+        tracing::debug!(number = membership.number, "joined");
+        Ok(membership)
+    }
+
+    /// What joining gave, if it is done; the ticket is the newest one.
+    pub fn membership(&self) -> Option<Membership> {
+        *self.inner.membership.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers files that are served at `port` of this machine: one verdict for each, in order (S0.3). What is
+    /// registered already is replaced. A peer that the tracker did not know is known afterwards, even without a file.
+    pub async fn register(&self, port: u16, files: &[Registration]) -> Result<Vec<Verdict>, ClientError> {
+        if files.is_empty() {
+            let nothing = api::RegisterDto { port, files: Vec::new() };
+            return self.call(Call::post(path::REGISTER, &nothing)?).await.map(|_| Vec::new());
+        }
+        let files = files.iter().map(api::RegistrationDto::from);
+        self.in_batches(path::REGISTER, files, |files| api::RegisterDto { port, files }).await
+    }
+
+    /// Takes files back: one verdict for each, in order.
+    pub async fn unregister(&self, keys: &[FileKey]) -> Result<Vec<Verdict>, ClientError> {
+        let keys = keys.iter().map(api::KeyDto::from);
+        self.in_batches(path::UNREGISTER, keys, |files| api::UnregisterDto { files }).await
+    }
+
+    /// Says which chunks are here besides those that the tracker knows of (S0.6): one verdict for each file.
+    pub async fn add_chunks(&self, files: &[(FileKey, Vec<ChunkRun>)]) -> Result<Vec<Verdict>, ClientError> {
+        let files = files.iter().map(|(key, runs)| api::FileHavesDto::new(key, runs));
+        self.in_batches(path::HAVES, files, |files| api::HavesDto { files }).await
+    }
+
+    /// Renews the lease, and says where this peer serves now; without a port it only asks.
+    pub async fn renew(&self, port: Option<u16>) -> Result<Renewal, ClientError> {
+        let renewed: api::RenewedDto =
+            self.call(Call::post(path::RENEW, &api::RenewDto { port })?).await?.read()?;
+        let ticket = renewed.ticket.as_deref().map(answer::ticket).transpose()?;
+        if let Some(ticket) = ticket {
+            self.check(&ticket)?;
+            if let Some(membership) =
+                &mut *self.inner.membership.lock().unwrap_or_else(PoisonError::into_inner)
+            {
+                membership.ticket = ticket;
+            }
+        }
+        let api::RenewedDto { number, version, renew_s, .. } = renewed;
+        Ok(Renewal { number, version, renew_interval: answer::renew_interval(renew_s) })
+    }
+
+    /// Leaves: what this peer registered is gone at once (S0.7). Done as well when the tracker does not know this peer.
+    pub async fn leave(&self) -> Result<(), ClientError> {
+        match self.call(Call::post(path::LEAVE, &())?).await {
+            Ok(_) | Err(ClientError::Lapsed) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A part of the list of all files that can be fetched (S0.2).
+    pub async fn files(&self, after: Option<&Cursor>, limit: usize) -> Result<Listing, ClientError> {
+        let query = [("after", after.map(|Cursor(text)| text.clone())), ("limit", Some(limit.to_string()))];
+        let files: api::FilesDto = self.call(Call::get(path::FILES, &query)).await?.read()?;
+        Ok(files.try_into()?)
+    }
+
+    /// A part of the list of files with a name like that (S1.3).
+    pub async fn search(
+        &self,
+        search: &Search,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Listing, ClientError> {
+        let query = [
+            ("q", Some(search.pattern.clone())),
+            ("fold", Some(search.is_folded.to_string())),
+            ("after", after.map(|Cursor(text)| text.clone())),
+            ("limit", Some(limit.to_string())),
+        ];
+        let files: api::FilesDto = self.call(Call::get(path::SEARCH, &query)).await?.read()?;
+        Ok(files.try_into()?)
+    }
+
+    /// Every content of that name, the newest first, with its holders (S0.5); [`ClientError::NotFound`] if there is none.
+    pub async fn locate_name(&self, name: &RelPath) -> Result<Vec<Located>, ClientError> {
+        self.locate(("name", Some(name.to_string()))).await
+    }
+
+    /// That content under each of its names, with its holders (S0.5); [`ClientError::NotFound`] if there is none.
+    pub async fn locate_hash(&self, hash: &ContentHash) -> Result<Vec<Located>, ClientError> {
+        self.locate(("hash", Some(hash.to_string()))).await
+    }
+
+    /// Tells the tracker that `source` gave wrong bytes for a file (S4.4).
+    pub async fn report(&self, key: &FileKey, source: &PeerId, reason: &str) -> Result<(), ClientError> {
+        let report =
+            api::ReportDto { key: key.into(), source: source.to_string(), reason: reason.to_owned() };
+        self.call(Call::post(path::REPORTS, &report)?).await.map(drop)
+    }
+
+    async fn locate(&self, query: (&str, Option<String>)) -> Result<Vec<Located>, ClientError> {
+        let reply = self.call(Call::get(path::LOCATE, &[query])).await?;
+        let tracker = reply.tracker;
+        Ok(answer::located(reply.read()?, tracker)?)
+    }
+
+    /// Sends things in as many requests as they need; the verdicts come back as if it were one.
+    async fn in_batches<T: Serialize, R: Serialize>(
+        &self,
+        path: &str,
+        things: impl ExactSizeIterator<Item = T>,
+        request: impl Fn(Vec<T>) -> R,
+    ) -> Result<Vec<Verdict>, ClientError> {
+        let mut verdicts = Vec::with_capacity(things.len());
+        for batch in batches(things) {
+            let expected = batch.len();
+            let answer: api::VerdictsDto = self.call(Call::post(path, &request(batch))?).await?.read()?;
+            verdicts.append(&mut answer::verdicts(answer.verdicts, expected)?);
+        }
+        Ok(verdicts)
+    }
+
+    /// Sends with a ticket. One that is not taken is given up, and a new one asked for, once.
+    async fn call(&self, call: Call) -> Result<Reply, ClientError> {
+        let ticket = self.join().await?.ticket;
+        match self.send(&call, Some(&ticket)).await {
+            Err(Failure::Ticket) => {
+                self.give_up(&ticket);
+                let ticket = self.join().await?.ticket;
+                Ok(self.send(&call, Some(&ticket)).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn send(&self, call: &Call, ticket: Option<&Ticket>) -> Result<Reply, Failure> {
+        let reply = self.inner.transport.send(call.request(ticket)?).await?;
+        if reply.status.is_success() { Ok(reply) } else { Err(reply.failure()) }
+    }
+
+    fn give_up(&self, ticket: &Ticket) {
+        let mut membership = self.inner.membership.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another call may have joined anew in the meantime.
+        membership.take_if(|membership| membership.ticket == *ticket);
+    }
+
+    /// A ticket for somebody else would only be found out by the peers to which it is shown.
+    fn check(&self, ticket: &Ticket) -> Result<(), ClientError> {
+        if ticket.peer() == self.inner.peer && ticket.network() == self.inner.invite.network {
+            Ok(())
+        } else {
+            Err(ClientError::Protocol { reason: "the ticket is for another peer or network".into() })
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("invite", self.invite()).finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    fn post(path: &str, body: &impl Serialize) -> Result<Self, ClientError> {
+        let body =
+            serde_json::to_vec(body).map_err(|error| ClientError::Protocol { reason: error.to_string() })?;
+        Ok(Self { method: Method::POST, path: path.to_owned(), body: body.into() })
+    }
+
+    fn get(path: &str, query: &[(&str, Option<String>)]) -> Self {
+        let given = query.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        let pairs: Vec<String> = given
+            .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .collect();
+        Self { method: Method::GET, path: format!("{path}?{}", pairs.join("&")), body: Bytes::new() }
+    }
+
+    fn request(&self, ticket: Option<&Ticket>) -> Result<Request<Full<Bytes>>, ClientError> {
+        let mut request =
+            Request::builder().method(&self.method).uri(&self.path).header(header::HOST, "tracker");
+        if let Some(ticket) = ticket {
+            let bearer = format!("Bearer {}", encoding::encode(&ticket.to_bytes()));
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        if self.method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let built = request.body(Full::new(self.body.clone()));
+        built.map_err(|error| ClientError::Protocol { reason: error.to_string() })
+    }
+}
+
+/// Why a single request failed.
+enum Failure {
+    /// The ticket was not taken.
+    Ticket,
+    Other(ClientError),
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Failure> for ClientError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Ticket => {
+                Self::Refused { reason: "the tracker does not take the ticket it gave".into() }
+            }
+            Failure::Other(error) => error,
+        }
+    }
+}
+
+impl Reply {
+    fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        let read = serde_json::from_slice(&self.body);
+        read.map_err(|error| ClientError::Protocol { reason: format!("the answer: {error}") })
+    }
+
+    fn failure(&self) -> Failure {
+        let Ok(problem) = serde_json::from_slice::<ProblemDto>(&self.body) else {
+            return ClientError::Protocol { reason: format!("status {} without a reason", self.status) }
+                .into();
+        };
+        let reason = problem.detail;
+        match problem.kind {
+            ProblemKind::Ticket => Failure::Ticket,
+            ProblemKind::Refused => ClientError::Refused { reason }.into(),
+            ProblemKind::Lapsed => ClientError::Lapsed.into(),
+            ProblemKind::NotFound => ClientError::NotFound.into(),
+            ProblemKind::Busy | ProblemKind::TooSlow => ClientError::Busy { reason }.into(),
+            ProblemKind::Malformed | ProblemKind::NoSuchCall | ProblemKind::TooLarge | ProblemKind::Other => {
+                ClientError::Protocol { reason }.into()
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The tracker: a directory of peers and files behind an HTTP API, and the client that peers use.
+//!
+//! * [`Network`] is what a tracker keeps on disk: the network's key, and the secret that admits.
+//! * [`Server`] answers the API under `/v1` over connections that somebody accepted, so it can own a port or share
+//!   one with the peer protocol. Its answers come from a [`Directory`](drizzle_directory::Directory).
+//! * [`Client`] speaks to a tracker by its invite: it joins by itself, and again when it must. [`Server::local_client`]
+//!   is the same client without a network between, for a peer in the tracker's own process.
+//! * [`own_addresses`] are the addresses under which others can reach this machine, for an invite.
+//!
+//! Laws: only metadata comes here, never content; what a stranger says costs no more than the limits in
+//! [`limits`] allow; no one but who proved the secret gets as much as a file's name, unless the network is open.
+
+mod addresses;
+mod answer;
+mod api;
+mod asker;
+mod batch;
+mod body;
+mod catalogue;
+mod client;
+mod clock;
+mod encoding;
+pub mod limits;
+mod network;
+mod problem;
+mod remote;
+mod routes;
+mod secret_file;
+mod server;
+mod transport;
+
+pub use addresses::own_addresses;
+pub use answer::{Cursor, Holder, Listed, Listing, Located, Membership, Refusal, Renewal, Verdict};
+pub use client::{Client, ClientError, Search};
+pub use clock::{Clock, SystemClock};
+pub use drizzle_directory::{Claim, Have, Registration};
+pub use network::{Admission, Network, NetworkError};
+pub use secret_file::SecretFileError;
+pub use server::Server;

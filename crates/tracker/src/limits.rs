@@ -1,0 +1,53 @@
+//! How much and how long a stranger can ask of a tracker.
+
+use std::time::Duration;
+
+/// Connections at one time. Beyond it new ones are closed at once; those that are silent end after
+/// [`HEADER_TIMEOUT`]. A connection costs some 40 kB, most of it TLS.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// How long a connection may be silent between two requests, and how long the head of a request may take. Longer
+/// than two renewals at the usual interval, so that a peer's connection stays.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a request may take from its head to its answer, its body included.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the reader of an answer may not take a byte.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How large the body of a request may be, in bytes.
+pub const BODY_BYTES_MAX: usize = 8 << 20;
+
+/// The body of a request to join, which anyone can send.
+pub const JOIN_BYTES_MAX: usize = 1 << 10;
+
+/// Bodies up to this size, in bytes, are read whatever else is going on.
+pub const SMALL_BODY_BYTES: usize = 64 << 10;
+
+/// What all larger bodies may take together, in bytes; when it is used up, askers are told to come back.
+pub const LARGE_BODIES_BYTES: usize = 128 << 20;
+
+/// The buffer for the head of a request, and the largest head, in bytes. A name of 3,072 bytes fits, percent-encoded.
+pub const HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// How large an answer a client reads, in bytes: a tracker is a stranger too.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// How long a client waits for an answer once there is a connection; longer than [`REQUEST_TIMEOUT`].
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How far one address of an invite is ahead of the next when it does not answer.
+pub const ADDRESS_HEAD_START: Duration = Duration::from_millis(400);
+
+/// How many bytes of a batch a client puts into one request, as far as it can tell beforehand.
+pub const BATCH_BYTES_AIM: usize = 48 << 10;
+
+/// How many files are registered under one hold of the directory's lock, so that others wait a millisecond at most.
+pub const FILES_PER_TURN: usize = 128;
+
+/// How long a ticket lasts. Longer than a tracker is down, shorter than it takes to forget who was invited.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often peers are asked to renew their leases.
+pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);

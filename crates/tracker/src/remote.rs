@@ -1,0 +1,115 @@
+//! The way to a tracker over the network: one connection that is kept, and made anew when it is gone.
+//!
+//! A call that finds the kept connection in use opens one more, so no call waits for another; one is kept afterwards. A call
+//! that fails on a kept connection is repeated once on a new one: the tracker may have closed it just then, and every
+//! call of the API has the same effect twice as once.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use drizzle_model::{Address, Invite};
+use drizzle_net::{Connection, DialError, Dialer, Expect, Protocol};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::client::ClientError;
+use crate::limits::{ADDRESS_HEAD_START, CALL_TIMEOUT};
+use crate::transport::{Reply, read_whole};
+
+pub(crate) struct Remote {
+    invite: Invite,
+    dialer: Dialer,
+    kept: Mutex<Option<Line>>,
+}
+
+/// A connection that speaks HTTP.
+struct Line {
+    sender: SendRequest<Full<Bytes>>,
+    tracker: IpAddr,
+}
+
+impl Remote {
+    pub(crate) fn new(invite: Invite, dialer: Dialer) -> Self {
+        Self { invite, dialer, kept: Mutex::new(None) }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, ClientError> {
+        if let Some(line) = self.take_kept()
+            && let Ok(reply) = self.send_over(line, request.clone()).await
+        {
+            return Ok(reply);
+        }
+        let line = self.open().await?;
+        self.send_over(line, request).await
+    }
+
+    fn take_kept(&self) -> Option<Line> {
+        let line = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        line.sender.is_ready().then_some(line)
+    }
+
+    async fn send_over(&self, mut line: Line, request: Request<Full<Bytes>>) -> Result<Reply, ClientError> {
+        let exchange = async {
+            let response = line.sender.send_request(request).await;
+            let response = response.map_err(|error| ClientError::Lost { reason: error.to_string() })?;
+            read_whole(response, Some(line.tracker)).await
+        };
+        let late = |_| ClientError::Lost { reason: format!("no answer within {} s", CALL_TIMEOUT.as_secs()) };
+        let reply = timeout(CALL_TIMEOUT, exchange).await.map_err(late)??;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+        Ok(reply)
+    }
+
+    async fn open(&self) -> Result<Line, ClientError> {
+        let connection = self.dial().await?;
+        let tracker = connection.remote_addr().ip();
+        tracing::debug!(tracker = %connection.remote_addr(), "connected to the tracker");
+        let (sender, driver) = handshake(TokioIo::new(connection))
+            .await
+            .map_err(|error| ClientError::Lost { reason: error.to_string() })?;
+        // Ends by itself when the sender is dropped or the tracker hangs up.
+        tokio::spawn(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "the connection to the tracker ended");
+            }
+        });
+        Ok(Line { sender, tracker })
+    }
+
+    /// Connects to the first address that answers. Each has a head start on the next, and none when it has failed.
+    async fn dial(&self) -> Result<Connection, ClientError> {
+        let mut waiting = self.invite.addresses.iter();
+        let mut attempts = JoinSet::new();
+        let mut failures = Vec::new();
+        loop {
+            let next = waiting.next();
+            if let Some(address) = next {
+                attempts.spawn(dial_one(
+                    self.dialer.clone(),
+                    address.clone(),
+                    Expect::Network(self.invite.network),
+                ));
+            }
+            let answer = match next {
+                Some(_) => timeout(ADDRESS_HEAD_START, attempts.join_next()).await.unwrap_or(None),
+                None => attempts.join_next().await,
+            };
+            match answer {
+                Some(Ok(Ok(connection))) => return Ok(connection),
+                Some(Ok(Err(error))) => failures.push(error),
+                Some(Err(_)) => {}
+                None if next.is_none() => return Err(ClientError::from_failures(&failures)),
+                None => {}
+            }
+        }
+    }
+}
+
+async fn dial_one(dialer: Dialer, address: Address, expect: Expect) -> Result<Connection, DialError> {
+    dialer.dial(&address, Protocol::Api, expect).await
+}

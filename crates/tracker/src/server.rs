@@ -1,0 +1,166 @@
+//! The tracker's server: the API over connections, its own or those of a port that it shares.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::Router;
+use drizzle_model::PeerId;
+use drizzle_net::{Accepted, Acceptor, Connection};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
+use tower::ServiceExt;
+
+use crate::asker::Asker;
+use crate::client::Client;
+use crate::clock::{Clock, SystemClock};
+use crate::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADER_TIMEOUT, WRITE_TIMEOUT};
+use crate::network::Network;
+use crate::routes::{TICK, Tracker, router};
+
+/// How long to wait when the system cannot give another connection, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A tracker. Clones are the same one; it lasts until the last is dropped.
+#[derive(Clone)]
+pub struct Server {
+    tracker: Arc<Tracker>,
+    router: Router,
+    connections: Arc<Semaphore>,
+}
+
+impl Server {
+    /// A tracker of this network. To be called within a tokio runtime.
+    pub fn new(network: Network) -> Self {
+        Self::with_clock(network, SystemClock::start())
+    }
+
+    /// A tracker with a time of its own.
+    pub fn with_clock(network: Network, clock: impl Clock) -> Self {
+        let tracker = Arc::new(Tracker::new(network, Arc::new(clock)));
+        tokio::spawn(tick(Arc::downgrade(&tracker)));
+        let router = router(Arc::clone(&tracker));
+        Self { tracker, router, connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    }
+
+    /// Whose tracker this is.
+    pub fn network(&self) -> &Network {
+        &self.tracker.network
+    }
+
+    /// A client in the tracker's own process, for the peer that lives there as well. It joins like any other one, and is
+    /// found by others at the tracker's host.
+    pub fn local_client(&self, peer: PeerId) -> Client {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let asker = Asker::new(Some(peer), here, here);
+        Client::local(self.network().invite(Vec::new()), peer, self.router.clone(), asker)
+    }
+
+    /// Serves every caller of a port that is the tracker's alone, until `shutdown` is done. `acceptor` must have been
+    /// made with the network's key.
+    pub async fn run(&self, listener: TcpListener, acceptor: Acceptor, shutdown: impl Future<Output = ()>) {
+        let mut callers = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, from)) => self.welcome(&mut callers, &acceptor, tcp, from),
+                    Err(error) => pause(&error).await,
+                },
+                Some(_) = callers.join_next() => {}
+            }
+        }
+    }
+
+    /// Serves the API to a peer over TLS, until either side has had enough.
+    pub async fn serve(&self, peer: PeerId, connection: Connection) {
+        if let Some(room) = self.room(connection.remote_addr()) {
+            self.serve_within(room, Accepted::Api(peer, connection)).await;
+        }
+    }
+
+    /// Serves whoever came without TLS. Only questions are answered, and on loopback alone.
+    pub async fn serve_plain(&self, tcp: TcpStream) {
+        if let Some(room) = tcp.peer_addr().ok().and_then(|from| self.room(from)) {
+            self.serve_within(room, Accepted::Plain(tcp)).await;
+        }
+    }
+
+    fn welcome(&self, callers: &mut JoinSet<()>, acceptor: &Acceptor, tcp: TcpStream, from: SocketAddr) {
+        let Some(room) = self.room(from) else { return };
+        let (server, acceptor) = (self.clone(), acceptor.clone());
+        callers.spawn(async move {
+            match acceptor.accept(tcp).await {
+                Ok(accepted) => server.serve_within(room, accepted).await,
+                Err(error) => tracing::debug!(%from, %error, "a caller was not let in"),
+            }
+        });
+    }
+
+    fn room(&self, from: SocketAddr) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.connections).try_acquire_owned();
+        room.inspect_err(|_| tracing::warn!(%from, max = CONNECTIONS_MAX, "too many connections: closed one"))
+            .ok()
+    }
+
+    async fn serve_within(&self, _room: OwnedSemaphorePermit, accepted: Accepted) {
+        match accepted {
+            Accepted::Api(peer, connection) => {
+                let asker = Asker::new(Some(peer), connection.remote_addr(), connection.local_addr());
+                self.speak_http(asker, connection).await;
+            }
+            Accepted::Plain(tcp) => {
+                if let (Ok(remote), Ok(local)) = (tcp.peer_addr(), tcp.local_addr()) {
+                    self.speak_http(Asker::new(None, remote, local), tcp).await;
+                }
+            }
+            // A port of the tracker alone has no peer behind it.
+            other => tracing::debug!(caller = ?other, "a caller wanted something else than the API"),
+        }
+    }
+
+    async fn speak_http(&self, asker: Asker, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
+        let mut stream = Box::pin(TimeoutWriter::new(stream));
+        stream.as_mut().set_timeout_pinned(Some(WRITE_TIMEOUT));
+        let router = self.router.clone();
+        let service =
+            hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(asker);
+                router.clone().oneshot(request.map(axum::body::Body::new))
+            });
+        let served = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(error) = served {
+            tracing::debug!(from = %asker.remote, %error, "a connection ended early");
+        }
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("network", &self.network().id()).finish_non_exhaustive()
+    }
+}
+
+async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+async fn tick(tracker: Weak<Tracker>) {
+    while let Some(tracker) = tracker.upgrade() {
+        tracker.catalogue.tick();
+        drop(tracker);
+        tokio::time::sleep(TICK).await;
+    }
+}

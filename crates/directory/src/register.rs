@@ -16,13 +16,16 @@ use crate::quota::limits::{
     PARTIAL_CHUNKS_PER_PEER_MAX,
 };
 
-/// What of a file a peer says it has. Runs rather than bits, since their number is bounded by what was sent.
+/// What of a file a peer says it has. In the form in which it was said, so that it costs no more than was sent until
+/// the quotas allow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// Every chunk.
     All,
     /// These chunks; none is fine too, for a peer that is about to fetch.
     Runs(Vec<ChunkRun>),
+    /// The chunks in this set.
+    Bits(Bitmap),
 }
 
 /// A file that a peer registers.
@@ -54,8 +57,8 @@ pub enum RegisterError {
         /// How many were said.
         received: u32,
     },
-    /// A run of chunks ends before it begins, or beyond the end of the content.
-    #[error("expected runs of chunks below {chunks}, received {first} to {last}")]
+    /// A run of chunks ends before it begins, begins before the last one ended, or goes beyond the end of the content.
+    #[error("expected runs of chunks below {chunks} in ascending order, received {first} to {last}")]
     Run {
         /// How many chunks there are.
         chunks: u32,
@@ -63,6 +66,14 @@ pub enum RegisterError {
         first: u32,
         /// The run's last chunk.
         last: u32,
+    },
+    /// The set of chunks is one of another content.
+    #[error("expected one bit for each of {expected} chunks, received {received}")]
+    Bits {
+        /// How many chunks there are.
+        expected: u32,
+        /// How many the set is of.
+        received: u32,
     },
     /// The peer has too many files.
     #[error("expected at most {FILES_PER_PEER_MAX} files of one peer; share a folder instead")]
@@ -162,7 +173,8 @@ impl Directory {
         self.check_room(number, &key, known, &claim)?;
         let holding = match claim {
             Claim::All => Holding::All,
-            Claim::Runs(runs) => holding_of(&key, &runs)?,
+            Claim::Runs(runs) => of_runs(&key, &runs)?,
+            Claim::Bits(bits) => of_bits(&key, bits)?,
         };
         let file = known.unwrap_or_else(|| self.add_file(key, mtime, peer));
         if let Some(file) = self.files.file_mut(file)
@@ -185,7 +197,7 @@ impl Directory {
     ) -> Result<(), RegisterError> {
         let chunks = match claim {
             Claim::All => 0,
-            Claim::Runs(_) => u64::from(key.chunks),
+            Claim::Runs(_) | Claim::Bits(_) => u64::from(key.chunks),
         };
         let before = known.and_then(|file| self.holdings.get(file, number)).map(Holding::partial_chunks);
         let is_full = before.is_none() && self.holdings.len() >= HOLDINGS_MAX;
@@ -241,17 +253,30 @@ fn check_shape(key: &FileKey) -> Result<(), RegisterError> {
     }
 }
 
+/// Runs that overlap would make a short request cost as many steps as it has runs times chunks.
 fn check_runs(key: &FileKey, runs: &[ChunkRun]) -> Result<(), RegisterError> {
     let chunks = key.chunks;
-    match runs.iter().find(|run| run.first > run.last || run.last >= chunks) {
-        Some(&ChunkRun { first, last }) => Err(RegisterError::Run { chunks, first, last }),
-        None => Ok(()),
+    let mut next = 0;
+    for &ChunkRun { first, last } in runs {
+        if first < next || first > last || last >= chunks {
+            return Err(RegisterError::Run { chunks, first, last });
+        }
+        next = last + 1;
     }
+    Ok(())
 }
 
-fn holding_of(key: &FileKey, runs: &[ChunkRun]) -> Result<Holding, RegisterError> {
+fn of_runs(key: &FileKey, runs: &[ChunkRun]) -> Result<Holding, RegisterError> {
     check_runs(key, runs)?;
     let mut bitmap = Bitmap::empty(key.chunks);
     runs.iter().for_each(|&run| bitmap.insert_run(run));
     Ok(Holding::of(bitmap))
+}
+
+fn of_bits(key: &FileKey, bits: Bitmap) -> Result<Holding, RegisterError> {
+    if bits.len() == key.chunks {
+        Ok(Holding::of(bits))
+    } else {
+        Err(RegisterError::Bits { expected: key.chunks, received: bits.len() })
+    }
 }

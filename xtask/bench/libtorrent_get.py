@@ -16,6 +16,9 @@ session = lt.session({
     "enable_lsd": False,
     "enable_upnp": False,
     "enable_natpmp": False,
+    # Its own transport over UDP, which it prefers, is far slower than TCP on loopback.
+    "enable_incoming_utp": False,
+    "enable_outgoing_utp": False,
     "alert_mask": lt.alert.category_t.status_notification
     | lt.alert.category_t.storage_notification
     | lt.alert.category_t.error_notification,

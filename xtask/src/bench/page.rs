@@ -24,11 +24,23 @@ pub(crate) fn with_part(page: Option<&str>, name: &str, content: &str) -> String
     }
 }
 
-/// A Markdown table; the first column is text, the others are figures.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let rules: Vec<&str> =
-        head.iter().enumerate().map(|(at, _)| if at == 0 { "---" } else { "---:" }).collect();
-    let mut table = format!("| {} |\n| {} |\n", head.join(" | "), rules.join(" | "));
+/// The head of a column, which says how its cells are aligned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Column<'a> {
+    Text(&'a str),
+    Figure(&'a str),
+}
+
+/// A Markdown table.
+pub(crate) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
+    let (heads, rules): (Vec<&str>, Vec<&str>) = columns
+        .iter()
+        .map(|column| match column {
+            Column::Text(head) => (*head, "---"),
+            Column::Figure(head) => (*head, "---:"),
+        })
+        .unzip();
+    let mut table = format!("| {} |\n| {} |\n", heads.join(" | "), rules.join(" | "));
     for row in rows {
         // Writing to a string does not fail.
         let _ = writeln!(table, "| {} |", row.join(" | ").replace('\n', " "));
@@ -57,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_table_is_markdown() {
-        let table = table(&["what", "s"], &[vec!["a".into(), "1\n2".into()]]);
+        let table = table(&[Column::Text("what"), Column::Figure("s")], &[vec!["a".into(), "1\n2".into()]]);
         assert_eq!(table, "| what | s |\n| --- | ---: |\n| a | 1 2 |\n");
     }
 }

@@ -8,6 +8,7 @@ use super::program::Missing;
 use super::race::Entry;
 use super::size::Size;
 use super::start::FirstStart;
+use crate::bench::page::Column::{Figure, Text};
 use crate::bench::statistics::Summary;
 use crate::bench::{machine, page};
 
@@ -57,7 +58,7 @@ pub(crate) fn write(results: &Results) -> String {
             results.runs
         ),
         page::table(
-            &["machine", ""],
+            &[Text("machine"), Text("")],
             &machine::describe()
                 .into_iter()
                 .map(|(what, value)| vec![what.into(), value])
@@ -68,9 +69,9 @@ pub(crate) fn write(results: &Results) -> String {
         format!("### One file of {file:.0} MiB\n\n{}", race(&results.of_file, YARDSTICK)),
         format!("### {folder} files of 4 KiB\n\n{}", race(&results.of_folder, RSYNC)),
         format!("### Peak memory, MiB\n\n{}", memory(results)),
-        format!("### Until a share is ready\n\n{}", starts(results)),
     ];
-    for part in parts {
+    let starts = starts(results).map(|starts| format!("### Until a share is ready\n\n{starts}"));
+    for part in parts.into_iter().chain(starts) {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{part}");
     }
@@ -82,7 +83,7 @@ fn participants(participants: &[Participant]) -> String {
         let found = one.found.as_ref().map_or_else(|missing| format!("skipped: {missing}"), Clone::clone);
         vec![one.name.to_owned(), found]
     });
-    page::table(&["took part", "version"], &rows.collect::<Vec<_>>())
+    page::table(&[Text("took part"), Text("version")], &rows.collect::<Vec<_>>())
 }
 
 fn race(entries: &[Entry], yardstick: &str) -> String {
@@ -103,8 +104,8 @@ fn race(entries: &[Entry], yardstick: &str) -> String {
         Err(reason) => failed(&[entry.name, entry.protection], reason, 8),
     });
     let ratio = format!("times {}", against.map_or(yardstick, |entry| entry.name));
-    let head =
-        ["program", "protection", "median s", "min s", "max s", &ratio, "sender CPU s", "receiver CPU s"];
+    let figures = ["median s", "min s", "max s", &ratio, "sender CPU s", "receiver CPU s"].map(Figure);
+    let head = [&[Text("program"), Text("protection")][..], &figures].concat();
     page::table(&head, &rows.collect::<Vec<_>>())
 }
 
@@ -121,10 +122,14 @@ fn memory(results: &Results) -> String {
         None => {}
     }
     let note = "All processes of a side together; a page that they share counts for each. The largest file lies on disk and is mostly holes.\n";
-    format!("{}\n{note}", page::table(&["program", "content MiB", "sender", "receiver"], &rows))
+    format!(
+        "{}\n{note}",
+        page::table(&[Text("program"), Figure("content MiB"), Figure("sender"), Figure("receiver")], &rows)
+    )
 }
 
-fn starts(results: &Results) -> String {
+/// Nothing where Drizzle did not take part.
+fn starts(results: &Results) -> Option<String> {
     let row = |what: &str, outcome: &Result<Summary, String>| match outcome {
         Ok(wall) => vec![what.to_owned(), seconds(wall.median), seconds(wall.min), seconds(wall.max)],
         Err(reason) => failed(&[what], reason, 4),
@@ -140,7 +145,8 @@ fn starts(results: &Results) -> String {
             .iter()
             .map(|second| row("`drizzle share` of the many files, second start", second)),
     );
-    page::table(&["what", "median s", "min s", "max s"], &rows)
+    let head = [Text("what"), Figure("median s"), Figure("min s"), Figure("max s")];
+    (!rows.is_empty()).then(|| page::table(&head, &rows))
 }
 
 /// One thing to reach: what, how it is put, and the figure if there is one.
@@ -197,7 +203,10 @@ fn targets(results: &Results) -> String {
             measured: second.map(|wall| wall.median.as_secs_f64()),
         },
     ];
-    page::table(&["what", "at most", "measured", ""], &targets.iter().map(Target::row).collect::<Vec<_>>())
+    page::table(
+        &[Text("what"), Figure("at most"), Figure("measured"), Text("")],
+        &targets.iter().map(Target::row).collect::<Vec<_>>(),
+    )
 }
 
 impl Target {

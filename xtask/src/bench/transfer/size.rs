@@ -6,6 +6,8 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+/// How many MiB of the huge file are data; the rest is holes.
+const HUGE_FILE_BLOCKS: u64 = 128;
 /// Room for what programs keep beside the content.
 const ROOM_BESIDE_BYTES: u64 = 512 * MIB;
 
@@ -28,7 +30,7 @@ impl Size {
 
     pub(crate) fn huge_file(self) -> Shape {
         let bytes = self.pick(16 * GIB, 256 * MIB);
-        Shape::SparseFile { bytes, stretch_bytes: bytes / 256 }
+        Shape::SparseFile { bytes, stretch_bytes: bytes / HUGE_FILE_BLOCKS }
     }
 
     /// Source and target of the file, and of the folder, whose files take a page and an inode each.
@@ -36,9 +38,9 @@ impl Size {
         2 * self.file().bytes() + 4 * self.folder().bytes() + ROOM_BESIDE_BYTES
     }
 
-    /// Source and target; the source's holes are not counted on.
+    /// The target, whose holes may have been filled, and what the source holds.
     pub(crate) fn disk_needed(self) -> u64 {
-        2 * self.huge_file().bytes() + ROOM_BESIDE_BYTES
+        self.huge_file().bytes() + HUGE_FILE_BLOCKS * MIB + ROOM_BESIDE_BYTES
     }
 
     fn pick<T>(self, full: T, quick: T) -> T {

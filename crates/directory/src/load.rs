@@ -10,7 +10,7 @@ use drizzle_model::Time;
 /// About as long as a downloader works with the sources that it was given.
 const HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// One handing out. Larger than one, so that halving leaves an order among those that were handed out seldom.
+/// One handing out. Larger than one, so that halves of it count.
 const UNIT: u32 = 1 << 8;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,7 +20,13 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn at(self, now: Time) -> u32 {
+    /// The load as one of few levels. Peers of one level, which are within a factor of two, are equals: an order by every
+    /// small difference would send all askers to the same peer first.
+    pub(crate) fn level(self, now: Time) -> u32 {
+        u32::BITS - (self.at(now) / UNIT).leading_zeros()
+    }
+
+    fn at(self, now: Time) -> u32 {
         let halvings = now.since(self.as_of).as_secs() / HALF_LIFE.as_secs();
         u32::try_from(halvings).ok().and_then(|halvings| self.value.checked_shr(halvings)).unwrap_or(0)
     }
@@ -49,5 +55,16 @@ mod tests {
         load.hand_out(time(70));
         assert_eq!((load.at(time(119)), load.at(time(120))), (UNIT + UNIT / 2, UNIT * 3 / 4));
         assert_eq!(load.at(time(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn loads_within_a_factor_of_two_are_equals() {
+        let mut load = Load::default();
+        let levels: [u32; 9] = core::array::from_fn(|_| {
+            let level = load.level(Time::ORIGIN);
+            load.hand_out(Time::ORIGIN);
+            level
+        });
+        assert_eq!(levels, [0, 1, 2, 2, 3, 3, 3, 3, 4]);
     }
 }

@@ -123,7 +123,7 @@ impl Directory {
 
     fn candidates(&self, now: Time, file: FileId, seed: u64) -> impl Iterator<Item = Candidate<'_>> {
         self.holdings.of_file(file).filter_map(move |(number, holding)| {
-            let load = self.peers.peer(number)?.load.at(now);
+            let load = self.peers.peer(number)?.load.level(now);
             let reports = self.suspicions.count(file, number);
             let rank = (reports, !holding.is_source(), load, mix(seed ^ u64::from(number.number())));
             Some(Candidate { rank, number, holding })

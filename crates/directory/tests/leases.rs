@@ -1,0 +1,97 @@
+//! Leases end exactly when they should, whatever is called, and never come back by themselves.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use drizzle_directory::{Claim, Directory, Filter, NotServing, Registration, Target, UnknownPeer};
+use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time};
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+fn peer(byte: u8) -> PeerId {
+    PeerId::from_bytes([byte; 32])
+}
+
+fn file() -> Registration {
+    let key = FileKey {
+        name: RelPath::new("a").unwrap(),
+        hash: ContentHash::from_bytes([9; 32]),
+        size: 1,
+        chunks: 1,
+        kind: ContentKind::File,
+    };
+    Registration { key, mtime: Mtime::default(), claim: Claim::All }
+}
+
+/// Peer 1 has a file; its lease began at the origin.
+fn directory() -> Directory {
+    let mut directory = Directory::new();
+    directory.join(Time::ORIGIN, peer(1), Some("10.0.0.1:1".parse().unwrap())).unwrap();
+    directory.register(Time::ORIGIN, &peer(1), [file()]).unwrap();
+    directory
+}
+
+fn at(after: Duration) -> Time {
+    Time::ORIGIN + after
+}
+
+fn is_listed(directory: &mut Directory, now: Time) -> bool {
+    !directory.list(now, &Filter::all(), None, 10).files.is_empty()
+}
+
+#[test]
+fn a_lease_ends_at_180_seconds_for_every_call() {
+    let lease = Duration::from_secs(180);
+    assert_eq!(Directory::LEASE, lease);
+    for (now, is_there) in [(lease - NANOSECOND, true), (lease, false)].map(|(d, t)| (at(d), t)) {
+        assert_eq!(is_listed(&mut directory(), now), is_there, "list");
+        assert_eq!(
+            !directory().locate(now, &Target::Name(file().key.name), 0).is_empty(),
+            is_there,
+            "locate"
+        );
+        assert_eq!(directory().renew(now, &peer(1), None).is_ok(), is_there, "renew");
+        assert_eq!(directory().leave(now, &peer(1)).is_ok(), is_there, "leave");
+        assert_eq!(directory().register(now, &peer(1), [file()]).is_ok(), is_there, "register");
+        let mut directory = directory();
+        directory.expire(now);
+        assert_eq!(directory.poll_departure().map(|gone| gone.peer), (!is_there).then(|| peer(1)), "expire");
+    }
+}
+
+/// A clock that jumps back, or a renewal that overtakes a later one, must not shorten a lease.
+#[test]
+fn a_lease_never_gets_shorter() {
+    let mut directory = directory();
+    directory.renew(at(Duration::from_secs(100)), &peer(1), None).unwrap();
+    directory.renew(at(Duration::from_secs(1)), &peer(1), None).unwrap();
+    assert!(is_listed(&mut directory, at(Duration::from_secs(279))));
+    assert!(!is_listed(&mut directory, at(Duration::from_secs(280))));
+}
+
+/// Its number may belong to another peer by then, and its files to nobody.
+#[test]
+fn a_late_renewal_brings_nothing_back() {
+    let mut directory = directory();
+    let later = at(Directory::LEASE);
+    let number = directory.join(later, peer(2), None).unwrap();
+    assert_eq!(number.number(), 1, "the number is free again");
+    assert_eq!(directory.renew(later, &peer(1), Some("10.0.0.1:1".parse().unwrap())), Err(UnknownPeer));
+    assert!(!is_listed(&mut directory, later));
+    assert_eq!(
+        directory.register(later, &peer(1), [file()]),
+        Err(NotServing::Unknown(UnknownPeer)),
+        "it has to join first"
+    );
+}
+
+#[test]
+fn renewing_does_not_change_the_version() {
+    let mut directory = directory();
+    let version = directory.version();
+    directory.renew(at(Duration::from_secs(5)), &peer(1), Some("10.0.0.1:1".parse().unwrap())).unwrap();
+    assert_eq!(directory.version(), version);
+    directory.renew(at(Duration::from_secs(5)), &peer(1), Some("10.0.0.2:1".parse().unwrap())).unwrap();
+    assert!(directory.version() > version, "another address is another answer");
+}

@@ -307,3 +307,114 @@ macro_rules! failure_from {
 }
 
 failure_from!(DatabaseError, StorageError, TableError, TransactionError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn rel(path: &str) -> RelPath {
+        RelPath::new(path).unwrap()
+    }
+
+    fn known(place: &Path) -> Known {
+        let file = fs::File::open(place).unwrap();
+        Known { signature: Signature::of(&file).unwrap(), hashes: Vec::new() }
+    }
+
+    /// An index that knows some files, and what it knows of each.
+    fn filled(place: &tempfile::TempDir, keys: &[(&str, &str)]) -> (Index, Known) {
+        fs::write(place.path().join("empty"), "").unwrap();
+        let known = known(&place.path().join("empty"));
+        let index = Index::in_directory(&place.path().join("state"));
+        let put =
+            keys.iter().map(|(root, path)| (key_of(root.as_ref(), &rel(path)), known.clone())).collect();
+        assert!(index.remember(&Changes { put, remove: Vec::new() }).is_none());
+        (index, known)
+    }
+
+    #[test]
+    fn a_folder_is_told_from_its_neighbours_with_similar_names() {
+        let place = tempfile::tempdir().unwrap();
+        let inside = ["a", "a-b", "a/b", "z"];
+        let mut keys: Vec<_> = inside.map(|path| ("/r/s", path)).into();
+        keys.extend([("/r", "s-t"), ("/r", "s"), ("/r/s0", "a"), ("/r/s/z", "more")]);
+        let (index, known) = filled(&place, &keys);
+        let mut wanted: Vec<RelPath> = ["a/b", "a-b", "z", "b"].map(rel).into();
+        wanted.extend((0..SINGLE_LOOKUPS_MAX).map(|number| rel(&format!("none/{number}"))));
+        wanted.sort();
+        let (found, warning) = index.look_up("/r/s".as_ref(), &wanted.iter().collect::<Vec<_>>());
+        assert!(warning.is_none());
+        for (path, known_of_it) in wanted.iter().zip(found.known) {
+            assert_eq!(known_of_it, inside.contains(&path.as_str()).then(|| known.clone()), "{path}");
+        }
+        let others: Vec<_> =
+            [("/r/s", "a"), ("/r/s/z", "more")].map(|(r, p)| key_of(r.as_ref(), &rel(p))).into();
+        assert_eq!(found.others, others);
+        let (few, _) = index.look_up("/".as_ref(), &[&rel("r/s/a/b"), &rel("r/s/b")]);
+        assert_eq!(few.known, [Some(known), None]);
+    }
+
+    #[test]
+    fn a_damaged_database_is_moved_aside_and_a_new_one_begun() {
+        for (from, to) in
+            [(0, 9), (0, 64), (0, 4096), (64, 300), (4096, 8192), (4096, 1 << 20), (8192, 1 << 20)]
+        {
+            let place = tempfile::tempdir().unwrap();
+            let (index, known) = filled(&place, &[("/r", "a")]);
+            let mut bytes = fs::read(&index.path).unwrap();
+            let to = to.min(bytes.len());
+            bytes[from..to].fill(0xa5);
+            fs::write(&index.path, &bytes).unwrap();
+            let path = rel("a");
+            // Whether damage shows at the reading or at the writing depends on what was hit; it never ends in a panic.
+            let (found, read_warning) = index.look_up("/r".as_ref(), &[&path]);
+            assert!(found.known == [None] || found.known == [Some(known.clone())]);
+            let changes =
+                Changes { put: vec![(key_of("/r".as_ref(), &path), known.clone())], remove: Vec::new() };
+            let write_warning = index.remember(&changes);
+            for warning in read_warning.iter().chain(&write_warning) {
+                assert!(
+                    matches!(warning, IndexWarning::Damaged { moved_to } if moved_to.exists()),
+                    "{warning}"
+                );
+            }
+            let (found, warning) = index.look_up("/r".as_ref(), &[&path]);
+            assert_eq!((found.known, warning.is_none()), (vec![Some(known)], true), "{from}..{to}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_stays_locked_is_done_without() {
+        let place = tempfile::tempdir().unwrap();
+        let (index, _) = filled(&place, &[("/r", "a")]);
+        let open = Database::open(&index.path).unwrap();
+        let (found, warning) = index.look_up("/r".as_ref(), &[&rel("a")]);
+        assert!(matches!(warning, Some(IndexWarning::Busy)));
+        assert_eq!(found.known, [None]);
+        drop(open);
+        assert!(index.look_up("/r".as_ref(), &[&rel("a")]).0.known[0].is_some());
+    }
+
+    #[test]
+    fn many_processes_at_once_all_get_their_turn() {
+        let place = tempfile::tempdir().unwrap();
+        let (index, known) = filled(&place, &[("/r", "a")]);
+        thread::scope(|scope| {
+            for number in 0..8 {
+                let (index, known) = (&index, &known);
+                scope.spawn(move || {
+                    for round in 0..5 {
+                        let key = key_of("/r".as_ref(), &rel(&format!("{number}/{round}")));
+                        let changes = Changes { put: vec![(key, known.clone())], remove: Vec::new() };
+                        assert!(index.remember(&changes).is_none());
+                        assert!(index.look_up("/r".as_ref(), &[&rel("a")]).1.is_none());
+                    }
+                });
+            }
+        });
+        let all: Vec<RelPath> = (0..40).map(|n| rel(&format!("{}/{}", n / 5, n % 5))).collect();
+        let (found, _) = index.look_up("/r".as_ref(), &all.iter().collect::<Vec<_>>());
+        assert!(found.known.iter().all(Option::is_some));
+    }
+}

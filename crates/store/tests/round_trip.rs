@@ -1,5 +1,7 @@
 //! From one folder to another, whole: content, modes, times, links; for files, folders and everything empty.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod world;
 
 use std::fs;
@@ -7,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use drizzle_model::ContentKind;
-use drizzle_store::{Place, Progress, Shared, Source};
+use drizzle_store::{Place, Progress, Shared, Source, Verdict};
 use world::{World, age, fetch, make_folder, noise, open, read_chunk, rel, snapshot, write};
 
 #[test]
@@ -132,10 +134,10 @@ fn who_fetches_serves_meanwhile_and_afterwards() {
     let shared = world.share("from");
     let (first, second) = (world.download(&shared, "first"), world.download(&shared, "second"));
     for chunk in shared.content().chunks() {
-        world::send(&first, chunk, &read_chunk(&shared, chunk));
+        assert_eq!(world::send(&first, chunk, &read_chunk(&shared, chunk)), Verdict::Verified);
         assert!(first.have().contains(chunk));
         // From the first, which holds it in a partial file or in its place already.
-        world::send(&second, chunk, &read_chunk(&*first, chunk));
+        assert_eq!(world::send(&second, chunk, &read_chunk(&*first, chunk)), Verdict::Verified);
     }
     first.finish(&world.index).unwrap();
     second.finish(&world.index).unwrap();

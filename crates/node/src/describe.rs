@@ -1,0 +1,253 @@
+//! Learning from one source what a hash stands for, before any content is asked for: a file's size and chunk hashes,
+//! or a folder's manifest. All of it is proved against the hash, so a source can refuse, but not deceive.
+
+use std::time::Duration;
+
+use drizzle_model::{
+    ChunkHasher, ChunkHashes, ContentHash, ContentKind, Geometry, Manifest, Metadata, ProofError,
+};
+use drizzle_wire::{
+    ByeReason, Channel, ChannelKind, Chunks, DataHeader, FrameHead, HASHES_MAX, HashCount,
+    ManifestDecodeError, Message, UnavailableReason, decode_manifest,
+};
+use tokio::time::timeout;
+
+use crate::lane::{FrameError, Greeted, read_fields, read_head, read_piece, write_message};
+
+/// The channel on which a source is asked: the first of the one who called.
+const CHANNEL: Channel = Channel::new(0);
+/// A source that does not bring the next answer in so long is passed over for another.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A larger manifest is refused: it is held in memory. At some 120 bytes a file it speaks of four million files.
+const MANIFEST_BYTES_MAX: u64 = 512 << 20;
+/// More messages than this that answer nothing are too many: a source could keep the asker for ever with them.
+const PASSED_OVER_MAX: usize = 1000;
+/// How many chunks of a manifest are asked for at once.
+const WINDOW: usize = 16;
+
+/// What a hash stands for.
+#[derive(Debug)]
+pub(crate) enum Description {
+    /// A file.
+    File { geometry: Geometry, chunks: ChunkHashes, metadata: Metadata },
+    /// A folder, with the bytes of its manifest, to serve them on.
+    Folder { manifest: Manifest, bytes: Vec<u8> },
+}
+
+/// Why a source did not say what a hash stands for. The next source may.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DescribeError {
+    /// The source: it does not have it, or not now.
+    #[error("the peer does not serve it: {0:?}")]
+    Unavailable(UnavailableReason),
+    /// The source: it hung up.
+    #[error("the peer hung up: {text} ({reason:?})")]
+    Bye { reason: ByeReason, text: String },
+    /// The source: it took too long.
+    #[error("the peer did not answer for {} s", ANSWER_TIMEOUT.as_secs())]
+    Silence,
+    /// The source: what it says is against the protocol.
+    #[error("the peer's answer makes no sense: {0}")]
+    Nonsense(&'static str),
+    /// The source: its chunk hashes are false.
+    #[error("the peer's chunk hashes are false: {0}")]
+    FalseHashes(#[from] ProofError),
+    /// The source: a part of the manifest is false.
+    #[error("chunk {0} of the manifest is not what was asked for")]
+    FalseChunk(u32),
+    /// The content: its hash is right, but it is no manifest.
+    #[error("it is no folder: {0}")]
+    NoManifest(#[from] ManifestDecodeError),
+    /// The content: it is too large to be held.
+    #[error("its manifest has {received} bytes, expected at most {MANIFEST_BYTES_MAX}")]
+    ManifestTooLarge { received: u64 },
+    /// The way to the source.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+impl DescribeError {
+    /// Whether the source told a falsehood, as against having nothing to tell.
+    pub(crate) fn is_lie(&self) -> bool {
+        matches!(self, Self::FalseHashes(_) | Self::FalseChunk(_) | Self::Nonsense(_))
+    }
+}
+
+/// Asks the source at the other end what `hash` stands for.
+pub(crate) async fn describe(
+    source: &mut Greeted,
+    hash: ContentHash,
+    kind: ContentKind,
+) -> Result<Description, DescribeError> {
+    let mut asking = Asking { source, buffer: Vec::new(), passed_over: 0 };
+    let (geometry, metadata) = asking.open(hash).await?;
+    let chunks = asking.chunk_hashes(hash, geometry).await?;
+    let description = match kind {
+        ContentKind::File => Description::File { geometry, chunks, metadata },
+        ContentKind::Folder => {
+            let bytes = asking.content(geometry, &chunks).await?;
+            Description::Folder { manifest: decode_manifest(&bytes)?, bytes }
+        }
+    };
+    asking.say(&Message::Close { channel: CHANNEL }).await?;
+    source.channels_used = 1;
+    Ok(description)
+}
+
+/// A conversation with one source.
+struct Asking<'a> {
+    source: &'a mut Greeted,
+    buffer: Vec<u8>,
+    passed_over: usize,
+}
+
+/// What a source sends.
+enum Answer {
+    Message(Message),
+    /// A piece of content, which is in the buffer.
+    Piece(DataHeader),
+}
+
+impl Asking<'_> {
+    async fn open(&mut self, hash: ContentHash) -> Result<(Geometry, Metadata), DescribeError> {
+        self.say(&Message::Open { channel: CHANNEL, hash, kind: ChannelKind::Bytes, have: None }).await?;
+        loop {
+            match self.hear().await? {
+                Answer::Message(Message::Opened { channel: CHANNEL, size, metadata, have }) => {
+                    let chunks = have.bitmap().len();
+                    let geometry =
+                        Geometry::for_size(size).filter(|geometry| geometry.chunk_count() == chunks);
+                    let geometry =
+                        geometry.ok_or(DescribeError::Nonsense("its size and chunk count disagree"))?;
+                    return Ok((geometry, metadata));
+                }
+                Answer::Message(Message::Unavailable { channel: CHANNEL, reason }) => {
+                    return Err(DescribeError::Unavailable(reason));
+                }
+                Answer::Message(_) => self.pass_over()?,
+                Answer::Piece(_) => return Err(DescribeError::Nonsense("content before it was asked for")),
+            }
+        }
+    }
+
+    async fn chunk_hashes(
+        &mut self,
+        hash: ContentHash,
+        geometry: Geometry,
+    ) -> Result<ChunkHashes, DescribeError> {
+        let expected = geometry.chunk_count() as usize;
+        let mut hashes: Vec<[u8; 32]> = Vec::new();
+        while let Some(count) = HashCount::new((expected - hashes.len()).min(HASHES_MAX)) {
+            self.say(&Message::WantHashes { channel: CHANNEL, first: hashes.len() as u32, count }).await?;
+            hashes.extend(self.hashes(hashes.len() as u32, count).await?);
+        }
+        Ok(ChunkHashes::prove(&hash, geometry, hashes)?)
+    }
+
+    async fn hashes(
+        &mut self,
+        expected_first: u32,
+        count: HashCount,
+    ) -> Result<Vec<[u8; 32]>, DescribeError> {
+        loop {
+            match self.hear().await? {
+                Answer::Message(Message::Hashes { channel: CHANNEL, first, hashes }) => {
+                    let hashes = hashes.into_vec();
+                    let fits = first == expected_first && hashes.len() as u32 == count.number();
+                    return if fits {
+                        Ok(hashes)
+                    } else {
+                        Err(DescribeError::Nonsense("chunk hashes out of turn"))
+                    };
+                }
+                Answer::Message(_) => self.pass_over()?,
+                Answer::Piece(_) => return Err(DescribeError::Nonsense("content before it was asked for")),
+            }
+        }
+    }
+
+    /// Brings all of a small content into memory, each chunk checked before the next is begun.
+    async fn content(&mut self, geometry: Geometry, chunks: &ChunkHashes) -> Result<Vec<u8>, DescribeError> {
+        if geometry.size() > MANIFEST_BYTES_MAX {
+            return Err(DescribeError::ManifestTooLarge { received: geometry.size() });
+        }
+        let all: Vec<_> = geometry.chunks().collect();
+        let mut content = Vec::new();
+        self.want(all.iter().take(WINDOW).map(|chunk| chunk.number()).collect()).await?;
+        for (at, &chunk) in all.iter().enumerate() {
+            let range = geometry.range(chunk);
+            let mut hasher = ChunkHasher::new(geometry, chunk);
+            while (content.len() as u64) < range.end {
+                let expected = (chunk.number(), (content.len() as u64 - range.start) as u32);
+                self.piece(expected, range.end - content.len() as u64).await?;
+                hasher.update(&self.buffer);
+                content.extend_from_slice(&self.buffer);
+            }
+            if hasher.finish() != *chunks.of(chunk) {
+                return Err(DescribeError::FalseChunk(chunk.number()));
+            }
+            self.want(all.iter().skip(at + WINDOW).take(1).map(|chunk| chunk.number()).collect()).await?;
+        }
+        Ok(content)
+    }
+
+    async fn want(&mut self, chunks: Vec<u32>) -> Result<(), DescribeError> {
+        match Chunks::new(chunks) {
+            Some(chunks) => self.say(&Message::Want { channel: CHANNEL, chunks }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the piece at (chunk, offset), of at most `bytes_max`.
+    async fn piece(&mut self, expected: (u32, u32), bytes_max: u64) -> Result<(), DescribeError> {
+        loop {
+            match self.hear().await? {
+                Answer::Piece(header)
+                    if (header.channel(), header.chunk(), header.offset())
+                        == (CHANNEL, expected.0, expected.1)
+                        && !self.buffer.is_empty()
+                        && self.buffer.len() as u64 <= bytes_max =>
+                {
+                    return Ok(());
+                }
+                Answer::Piece(_) => return Err(DescribeError::Nonsense("pieces out of turn")),
+                Answer::Message(Message::Refuse { channel: CHANNEL, .. }) => {
+                    return Err(DescribeError::Unavailable(UnavailableReason::Changed));
+                }
+                Answer::Message(_) => self.pass_over()?,
+            }
+        }
+    }
+
+    async fn say(&mut self, message: &Message) -> Result<(), DescribeError> {
+        Ok(write_message(&mut self.source.connection, message).await.map_err(FrameError::from)?)
+    }
+
+    async fn hear(&mut self) -> Result<Answer, DescribeError> {
+        match timeout(ANSWER_TIMEOUT, self.read()).await {
+            Ok(Ok(Answer::Message(Message::Bye { reason, text }))) => {
+                Err(DescribeError::Bye { reason, text: text.as_str().to_owned() })
+            }
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(DescribeError::Silence),
+        }
+    }
+
+    async fn read(&mut self) -> Result<Answer, FrameError> {
+        let stream = &mut self.source.connection;
+        Ok(match read_head(stream).await? {
+            FrameHead::Message(head) => Answer::Message(read_fields(stream, head, &mut self.buffer).await?),
+            FrameHead::Data(head) => Answer::Piece(read_piece(stream, head, &mut self.buffer).await?),
+        })
+    }
+
+    /// Counts a message that is no answer: some may cross with the question, but not many.
+    fn pass_over(&mut self) -> Result<(), DescribeError> {
+        self.passed_over += 1;
+        if self.passed_over > PASSED_OVER_MAX {
+            Err(DescribeError::Nonsense("no answer among many messages"))
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Which hash is meant, under which name it is to appear, and who may have it.
+
+use drizzle_model::{ContentHash, ContentKind, RelPath};
+use drizzle_tracker::ClientError;
+use tracing::debug;
+
+use super::What;
+use crate::error::FetchError;
+use crate::input::Candidate;
+use crate::network::Network;
+
+/// What is to be fetched, from whom.
+pub(super) struct Resolved {
+    pub(super) hash: ContentHash,
+    pub(super) kind: ContentKind,
+    pub(super) name: RelPath,
+    pub(super) candidates: Vec<Candidate>,
+}
+
+pub(super) async fn resolve(network: &Network, what: &What) -> Result<Resolved, FetchError> {
+    match what {
+        What::Name(name) => by_name(network, name).await,
+        What::Link(link) => {
+            let mut candidates = match network.candidates(link.hash).await {
+                Ok(candidates) => candidates,
+                // Nobody need have registered it while a peer of the link has it.
+                Err(ClientError::NotFound) if !link.peers.is_empty() => Vec::new(),
+                Err(ClientError::NotFound) => {
+                    return Err(FetchError::NotFound { what: link.name.to_string() });
+                }
+                Err(error) if !link.peers.is_empty() => {
+                    debug!(target: "drizzle::tracker", %error, "asking the link's peers alone");
+                    Vec::new()
+                }
+                Err(error) => return Err(FetchError::Tracker { what: link.name.to_string(), error }),
+            };
+            let known: Vec<_> = candidates.iter().map(|candidate| candidate.address.clone()).collect();
+            let of_link = link.peers.iter().filter(|address| !known.contains(address));
+            candidates.extend(of_link.map(|address| Candidate { address: address.clone(), peer: None }));
+            Ok(Resolved { hash: link.hash, kind: link.kind, name: link.name.clone(), candidates })
+        }
+    }
+}
+
+/// The newest content of that name that somebody has (S2.3).
+async fn by_name(network: &Network, name: &RelPath) -> Result<Resolved, FetchError> {
+    let found = network.find_name(name).await.map_err(|error| match error {
+        ClientError::NotFound => FetchError::NotFound { what: name.to_string() },
+        error => FetchError::Tracker { what: name.to_string(), error },
+    })?;
+    let newest = found.into_iter().next().ok_or_else(|| FetchError::NotFound { what: name.to_string() })?;
+    let (key, candidates) = newest;
+    if candidates.is_empty() {
+        return Err(FetchError::NoSource { name: name.clone(), reasons: Vec::new() });
+    }
+    Ok(Resolved { hash: key.hash, kind: key.kind, name: key.name, candidates })
+}

@@ -1,0 +1,307 @@
+//! A fetch under way: the hub does the fetching, this task watches over it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use drizzle_model::{Address, ChunkIndex, PeerId, RelPath, Time};
+use drizzle_store::{Content, DiskError, Download, MemorySource, Source};
+use drizzle_wire::ChannelKind;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tracing::debug;
+
+use super::Fetcher;
+use super::tally::Tally;
+use crate::error::FetchError;
+use crate::event::Event;
+use crate::input::{Candidate, ContentEvent, ContentId, ContentKey, NewContent};
+use crate::lane::Greeted;
+use crate::network::{HaveBatch, Network};
+use crate::share::{manifest_content, sizes_of};
+
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+/// How often the tracker hears which chunks are here now (S0.6).
+const HAVES_EVERY: Duration = Duration::from_secs(1);
+/// Locations are asked for at once when chunks are missing that nobody has, but not more often than this.
+const STARVED_GAP: Duration = Duration::from_secs(2);
+
+pub(super) struct Running {
+    fetcher: Fetcher,
+    network: Network,
+    download: Arc<Download>,
+    /// The content that is fetched, and with a folder the bytes of its manifest, which are served on.
+    ids: Vec<ContentId>,
+    watcher: mpsc::UnboundedReceiver<ContentEvent>,
+    clock: Instant,
+    tally: Tally,
+    haves: HaveBatch,
+    /// Verified bytes of big files that are under way, by entry.
+    big_files: HashMap<usize, u64>,
+    sources: usize,
+    /// Since when nobody who is connected has what is missing.
+    stuck_since: Option<Instant>,
+    liars: Vec<PeerId>,
+    changed: Vec<PeerId>,
+    located_at: Instant,
+}
+
+/// Whether a fetch goes on.
+enum Step {
+    GoOn,
+    Complete,
+}
+
+impl Running {
+    /// Gives the content to the hub.
+    pub(super) async fn start(
+        fetcher: &Fetcher,
+        network: &Network,
+        download: Arc<Download>,
+        manifest_bytes: Option<Arc<[u8]>>,
+    ) -> Result<Self, FetchError> {
+        let (owner, watcher) = mpsc::unbounded_channel();
+        let content = download.content();
+        let have = download.verified();
+        let done = have.iter().map(|chunk| content.chunk_bytes(chunk)).sum();
+        let kind = if content.manifest().is_some() { ChannelKind::Folder } else { ChannelKind::Bytes };
+        let whole = NewContent {
+            key: ContentKey { network: network.id(), hash: content.hash(), kind },
+            size: content.size(),
+            metadata: content.metadata(),
+            sizes: sizes_of(content),
+            have: have.clone(),
+            source: Arc::clone(&download) as Arc<dyn Source>,
+            hashes: content.chunk_hashes().cloned().map(Arc::new),
+            download: Some(Arc::clone(&download)),
+            watcher: owner,
+        };
+        let manifest = manifest_bytes.and_then(|bytes| MemorySource::new(bytes).ok());
+        let manifest = manifest.map(|manifest| manifest_content(network.id(), content, &manifest));
+        let mut ids = Vec::new();
+        for new in [whole].into_iter().chain(manifest) {
+            ids.push(fetcher.hub.add(new).await.ok_or(FetchError::Closing)?);
+        }
+        let now = Instant::now();
+        let running = Self {
+            fetcher: fetcher.clone(),
+            network: network.clone(),
+            tally: Tally::new(Time::ORIGIN, done, content.size()),
+            haves: HaveBatch::new(content.key(), content.metadata().mtime, have),
+            download,
+            ids,
+            watcher,
+            clock: now,
+            big_files: HashMap::new(),
+            sources: 0,
+            stuck_since: Some(now),
+            liars: Vec::new(),
+            changed: Vec::new(),
+            located_at: now,
+        };
+        Ok(running)
+    }
+
+    /// Uses a connection that is there already.
+    pub(super) async fn attach(&self, greeted: Greeted, address: Address) {
+        self.fetcher.hub.attach(self.ids[0], greeted, address).await;
+    }
+
+    /// Names peers that may have it.
+    pub(super) async fn candidates(&self, candidates: Vec<Candidate>) {
+        self.fetcher.hub.candidates(self.ids[0], candidates).await;
+    }
+
+    /// Watches until every chunk is here. Says who sent how many bytes, and what the hub now serves.
+    pub(super) async fn run(mut self) -> Result<(BTreeMap<PeerId, u64>, Vec<ContentId>), FetchError> {
+        let result = self.watch().await;
+        self.show_progress();
+        match result {
+            Ok(()) => {
+                self.tell_tracker().await;
+                Ok((self.tally.from, self.ids))
+            }
+            Err(error) => {
+                for id in &self.ids {
+                    self.fetcher.hub.remove(*id).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn watch(&mut self) -> Result<(), FetchError> {
+        let mut progress = interval(PROGRESS_EVERY);
+        let mut haves = interval_at(Instant::now() + HAVES_EVERY, HAVES_EVERY);
+        let mut refresh = interval_at(Instant::now() + self.fetcher.refresh, self.fetcher.refresh);
+        for timer in [&mut progress, &mut haves, &mut refresh] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        loop {
+            tokio::select! {
+                event = self.watcher.recv() => {
+                    let event = event.ok_or(FetchError::Closing)?;
+                    if let Step::Complete = self.take(event)? {
+                        return Ok(());
+                    }
+                }
+                _ = progress.tick() => {
+                    self.show_progress();
+                    self.check_patience()?;
+                }
+                _ = haves.tick() => self.tell_tracker_soon(),
+                _ = refresh.tick() => self.locate_soon(),
+            }
+        }
+    }
+
+    fn take(&mut self, event: ContentEvent) -> Result<Step, FetchError> {
+        match event {
+            ContentEvent::Arrived { bytes } => {
+                self.stuck_since = None;
+                self.tally.arrived(bytes);
+            }
+            ContentEvent::Verified { peer, chunk, bytes } => self.verified(peer, chunk, bytes),
+            ContentEvent::Corrupt { peer, chunk } => {
+                self.liars.push(peer);
+                self.refuse(peer, format!("chunk {chunk} is not what was asked for; the peer is dropped"));
+                self.network.report_soon(self.name_key(), peer, chunk);
+            }
+            ContentEvent::SourceChanged { peer } => {
+                if !self.changed.contains(&peer) {
+                    self.changed.push(peer);
+                    self.refuse(peer, "its file changed since it was shared".to_owned());
+                }
+            }
+            ContentEvent::Sources { connected } => {
+                self.sources = connected;
+                if connected == 0 {
+                    self.stuck_since.get_or_insert_with(Instant::now);
+                }
+            }
+            ContentEvent::Starved => {
+                self.stuck_since.get_or_insert_with(Instant::now);
+                if self.located_at.elapsed() >= STARVED_GAP {
+                    self.locate_soon();
+                }
+            }
+            ContentEvent::Complete => return Ok(Step::Complete),
+            ContentEvent::DiskFailed(error) => return Err(self.disk(error)),
+            ContentEvent::Changed { reason } => self.notice(reason),
+        }
+        Ok(Step::GoOn)
+    }
+
+    fn verified(&mut self, peer: PeerId, chunk: ChunkIndex, bytes: u64) {
+        self.tally.verified(peer, bytes);
+        self.haves.add(chunk);
+        self.tell(Event::Chunk { name: self.name().clone(), index: chunk, peer });
+        let content = self.download.content();
+        let mut segments = content.segments(chunk);
+        if let (Some(only), None) = (segments.next(), segments.next()) {
+            *self.big_files.entry(only.entry).or_default() += bytes;
+        }
+    }
+
+    /// When nobody has what is missing for too long, a fetch ends; after a lie sooner, and blaming it.
+    fn check_patience(&mut self) -> Result<(), FetchError> {
+        let blamed = !self.liars.is_empty() || !self.changed.is_empty();
+        let patience =
+            if blamed { self.fetcher.patience.min(BLAMED_PATIENCE) } else { self.fetcher.patience };
+        match self.stuck_since {
+            Some(since) if since.elapsed() >= patience => Err(self.out_of_patience()),
+            _ => Ok(()),
+        }
+    }
+
+    fn out_of_patience(&self) -> FetchError {
+        let name = self.name().clone();
+        let peers: Vec<PeerId> = self.liars.iter().chain(&self.changed).copied().collect();
+        if peers.is_empty() {
+            let waited = format!("nobody who has what is missing for {} s", self.fetcher.patience.as_secs());
+            FetchError::NoSource { name, reasons: vec![waited] }
+        } else {
+            FetchError::Integrity { name, peers }
+        }
+    }
+
+    fn show_progress(&mut self) {
+        let now = Time::after_origin(self.clock.elapsed());
+        let rate = self.tally.rate(now);
+        let (done, total, peers) = (self.tally.done, self.tally.total, self.sources);
+        self.tell(Event::Progress { name: self.name().clone(), done, total, rate, peers });
+        let content = self.download.content();
+        if content.manifest().is_some() {
+            self.big_files
+                .iter()
+                .filter_map(|(entry, done)| file_progress(content, *entry, *done))
+                .for_each(|e| self.tell(e));
+            let is_whole = |entry: &usize, done: &mut u64| *done < content.entries()[*entry].size();
+            self.big_files.retain(is_whole);
+        }
+    }
+
+    /// Asks who else has it, and goes on meanwhile.
+    fn locate_soon(&mut self) {
+        self.located_at = Instant::now();
+        let (network, hub, id) = (self.network.clone(), self.fetcher.hub.clone(), self.ids[0]);
+        let hash = self.download.content().hash();
+        tokio::spawn(async move {
+            match network.candidates(hash).await {
+                Ok(candidates) => hub.candidates(id, candidates).await,
+                Err(error) => debug!(target: "drizzle::tracker", %error, "cannot be asked for locations"),
+            }
+        });
+    }
+
+    fn tell_tracker_soon(&mut self) {
+        if let Some(batch) = self.haves.take() {
+            let network = self.network.clone();
+            tokio::spawn(async move { network.tell_haves(batch).await });
+        }
+    }
+
+    async fn tell_tracker(&mut self) {
+        if let Some(batch) = self.haves.take() {
+            self.network.tell_haves(batch).await;
+        }
+    }
+
+    fn disk(&self, error: DiskError) -> FetchError {
+        FetchError::Disk { name: self.name().clone(), error }
+    }
+
+    fn name(&self) -> &RelPath {
+        self.download.content().name()
+    }
+
+    fn name_key(&self) -> drizzle_model::FileKey {
+        self.download.content().key()
+    }
+
+    fn refuse(&self, peer: PeerId, reason: String) {
+        self.tell(Event::Refused { name: self.name().clone(), peer, reason });
+    }
+
+    fn notice(&self, text: String) {
+        self.tell(Event::Notice(format!("{}: {text}", self.name())));
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody listening is no reason to stop.
+        let _ = self.fetcher.events.send(event);
+    }
+}
+
+/// When a source has lied or changed, the others have so long to turn up.
+const BLAMED_PATIENCE: Duration = Duration::from_secs(5);
+
+fn file_progress(content: &Content, entry: usize, done: u64) -> Option<Event> {
+    let file = content.entries().get(entry)?;
+    Some(Event::FileProgress {
+        name: content.name().clone(),
+        path: file.path.clone(),
+        done,
+        total: file.size(),
+    })
+}

@@ -1,0 +1,263 @@
+//! What peers say. Every number in a message is a stranger's: it is looked up or checked before it is used.
+
+use std::net::SocketAddr;
+
+use drizzle_model::{Bitmap, ChunkIndex, ChunkRun};
+use drizzle_swarm::{Input as SwarmInput, Refusal};
+use drizzle_wire::{
+    ByeReason, CHANNELS_MAX, Channel, ChannelKind, HashCount, Hashes, Held, Message, PEERS_MAX, PeerAddress,
+    Peers, RefuseReason, UnavailableReason,
+};
+use tracing::debug;
+
+use super::Hub;
+use super::content::{Content, Place};
+use super::lanes::Use;
+use crate::input::{Candidate, ContentEvent, ContentId, ContentKey};
+use crate::lane::LaneId;
+
+impl Hub {
+    pub(super) fn hear(&mut self, lane: LaneId, message: Message) {
+        if !self.lanes.contains_key(&lane) {
+            return;
+        }
+        match message {
+            Message::Open { channel, hash, kind, have } => self.hear_open(lane, channel, (hash, kind), have),
+            Message::Opened { channel, have, .. } => self.hear_opened(lane, channel, have),
+            Message::Unavailable { channel, reason } => self.hear_unavailable(lane, channel, reason),
+            Message::Close { channel } => self.hear_close(lane, channel),
+            Message::WantHashes { channel, first, count } => {
+                self.hear_want_hashes((lane, channel), first, count)
+            }
+            Message::Want { channel, chunks } => self.hear_chunks((lane, channel), &chunks, Self::wanted),
+            Message::Cancel { channel, chunks } => self.hear_chunks((lane, channel), &chunks, Self::unwanted),
+            Message::Refuse { channel, chunk, reason } => self.hear_refuse((lane, channel), chunk, reason),
+            Message::Have { channel, runs } => {
+                self.hear_runs((lane, channel), &runs, |peer, run| SwarmInput::Have { peer, run })
+            }
+            Message::Lost { channel, runs } => {
+                self.hear_runs((lane, channel), &runs, |peer, run| SwarmInput::Lost { peer, run })
+            }
+            Message::Peers { channel, peers } => self.hear_peers((lane, channel), &peers),
+            Message::Ping { nonce } => self.say(lane, Message::Pong { nonce }),
+            Message::Pong { .. } => {}
+            Message::Bye { reason, text } => {
+                let why = format!("it says goodbye: {} ({reason:?})", text.as_str());
+                self.lane_down(lane, Some(why));
+            }
+            _ => self.misbehaves(lane, "a message that does not belong here"),
+        }
+    }
+
+    fn hear_open(
+        &mut self,
+        lane: LaneId,
+        channel: Channel,
+        (hash, kind): (drizzle_model::ContentHash, ChannelKind),
+        have: Option<Held>,
+    ) {
+        let Some(state) = self.lanes.get(&lane) else { return };
+        let open_by_remote = state.channels.keys().filter(|of| of.opener() == channel.opener()).count();
+        if channel.opener() == state.lane.side
+            || state.channels.contains_key(&channel)
+            || open_by_remote >= CHANNELS_MAX
+        {
+            return self.misbehaves(lane, "a channel that is not free, or too many");
+        }
+        let key = ContentKey { network: state.lane.network, hash, kind };
+        let remote = state.lane.peer;
+        let content = self.by_key.get(&key).and_then(|id| Some((*id, self.contents.get(id)?)));
+        let Some((id, content)) = content.filter(|(_, content)| !content.banned.contains(&remote)) else {
+            let reason = UnavailableReason::NotShared;
+            return self.say(lane, Message::Unavailable { channel, reason });
+        };
+        let Some(held) = Held::new(content.have.clone()) else { return };
+        let chunks = content.have.len();
+        let have = have.map_or_else(|| Bitmap::empty(chunks), Held::into_bitmap);
+        if have.len() != chunks {
+            return self.misbehaves(lane, "a bitmap of another length than the content");
+        }
+        let opened = Message::Opened { channel, size: content.size, metadata: content.metadata, have: held };
+        debug!(target: "drizzle::serve", peer = ?remote, content = ?hash, "opened");
+        self.say(lane, opened);
+        self.channel_opened((lane, channel), id, have);
+        self.name_others((lane, channel), id);
+    }
+
+    /// Tells a peer who else speaks of the content, so that they find each other without a tracker.
+    fn name_others(&mut self, (lane, channel): Place, id: ContentId) {
+        let Some(content) = self.contents.get(&id) else { return };
+        let lanes = content.channels.values().filter_map(|places| self.lanes.get(&places.first()?.0));
+        let own = self.lanes.get(&lane).map(|state| state.peer);
+        let others = lanes.filter(|state| Some(state.peer) != own);
+        let addresses = others.filter_map(|state| PeerAddress::new(state.lane.peer, state.lane.listens_at?));
+        if let Some(peers) = Peers::new(addresses.take(PEERS_MAX).collect()) {
+            self.say(lane, Message::Peers { channel, peers });
+        }
+    }
+
+    fn hear_opened(&mut self, lane: LaneId, channel: Channel, have: Held) {
+        let Some(Use::Opening(id)) = self.use_of(lane, channel) else {
+            return self.misbehaves(lane, "an answer to nothing");
+        };
+        let Some(content) = self.contents.get(&id) else { return };
+        let have = have.into_bitmap();
+        if have.len() != content.have.len() {
+            return self.misbehaves(lane, "a bitmap of another length than the content");
+        }
+        self.channel_opened((lane, channel), id, have);
+    }
+
+    fn hear_unavailable(&mut self, lane: LaneId, channel: Channel, reason: UnavailableReason) {
+        let Some(Use::Opening(id)) = self.use_of(lane, channel) else {
+            return self.misbehaves(lane, "an answer to nothing");
+        };
+        let now = self.now();
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        state.channels.remove(&channel);
+        let remote = state.lane.peer;
+        debug!(target: "drizzle::fetch", peer = ?remote, "does not serve it: {reason:?}");
+        if let Some(content) = self.contents.get_mut(&id) {
+            content.candidates.disconnected(now, remote);
+        }
+        self.stirred.insert(id);
+    }
+
+    fn hear_close(&mut self, lane: LaneId, channel: Channel) {
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        // Closing may cross with closing from here.
+        if let Some(Use::Open(id)) = state.channels.remove(&channel) {
+            self.channel_closed((lane, channel), id);
+        }
+    }
+
+    fn hear_want_hashes(&mut self, (lane, channel): Place, first: u32, count: HashCount) {
+        let hashes = self.open_content((lane, channel)).and_then(|(_, content)| content.hashes.clone());
+        let end = first as usize + count.number() as usize;
+        let asked = hashes.as_ref().and_then(|hashes| hashes.as_slice().get(first as usize..end));
+        match asked.and_then(|asked| Hashes::new(asked.to_vec())) {
+            Some(hashes) => self.say(lane, Message::Hashes { channel, first, hashes }),
+            None => self.misbehaves(lane, "hashes that are not there were asked for"),
+        }
+    }
+
+    /// The content that an open channel stands for.
+    fn open_content(&self, (lane, channel): Place) -> Option<(ContentId, &Content)> {
+        match self.use_of(lane, channel)? {
+            Use::Open(id) => Some((id, self.contents.get(&id)?)),
+            Use::Opening(_) => None,
+        }
+    }
+
+    fn use_of(&self, lane: LaneId, channel: Channel) -> Option<Use> {
+        self.lanes.get(&lane)?.channels.get(&channel).copied()
+    }
+
+    /// Looks up the chunks that a message names, and does something for each. Messages for a channel that was closed
+    /// from here meanwhile are passed over.
+    fn hear_chunks(
+        &mut self,
+        place: Place,
+        numbers: &[u32],
+        act: fn(&mut Self, Place, ContentId, ChunkIndex),
+    ) {
+        let Some((id, content)) = self.open_content(place) else { return };
+        let chunks: Option<Vec<_>> = numbers.iter().map(|&number| content.chunk(number)).collect();
+        match chunks {
+            Some(chunks) => chunks.into_iter().for_each(|chunk| act(self, place, id, chunk)),
+            None => self.misbehaves(place.0, "a chunk that the content does not have"),
+        }
+        self.stirred.insert(id);
+    }
+
+    fn wanted(&mut self, place: Place, id: ContentId, chunk: ChunkIndex) {
+        let now = self.now();
+        let Some(peer) = self.lanes.get(&place.0).map(|state| state.peer) else { return };
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        content.wanted.insert((peer, chunk), place);
+        content.swarm.handle(now, SwarmInput::Wanted { peer, chunk });
+        // At once, so that a peer that asks for too much is dropped before more of its wishes are taken.
+        self.carry_out(id);
+    }
+
+    fn unwanted(&mut self, place: Place, id: ContentId, chunk: ChunkIndex) {
+        let now = self.now();
+        let Some(peer) = self.lanes.get(&place.0).map(|state| state.peer) else { return };
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        content.swarm.handle(now, SwarmInput::Unwanted { peer, chunk });
+        self.carry_out(id);
+        // Unless it is being sent, when stopping it takes it out.
+        if let Some(content) = self.contents.get_mut(&id) {
+            content.wanted.remove(&(peer, chunk));
+        }
+    }
+
+    fn hear_refuse(&mut self, place: Place, number: u32, reason: RefuseReason) {
+        let now = self.now();
+        let Some((peer, remote)) = self.lanes.get(&place.0).map(|state| (state.peer, state.lane.peer)) else {
+            return;
+        };
+        let Some((id, _)) = self.open_content(place) else { return };
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        let Some(chunk) = content.chunk(number) else {
+            return self.misbehaves(place.0, "a chunk that the content does not have");
+        };
+        content.requested.remove(&(peer, chunk));
+        let reason = match reason {
+            RefuseReason::Missing => Refusal::Missing,
+            RefuseReason::Changed => Refusal::Changed,
+            RefuseReason::Busy => Refusal::Busy,
+            // Whatever else a later version says, the chunk does not come from there now.
+            _ => Refusal::Unreadable,
+        };
+        if reason == Refusal::Changed {
+            content.tell(ContentEvent::SourceChanged { peer: remote });
+        }
+        content.swarm.handle(now, SwarmInput::Refused { peer, chunk, reason });
+        if let Some(state) = self.lanes.get(&place.0) {
+            state.lane.expectations.remove(place.1, number);
+        }
+        self.stirred.insert(id);
+    }
+
+    fn hear_runs(
+        &mut self,
+        place: Place,
+        runs: &[ChunkRun],
+        input: fn(drizzle_swarm::PeerKey, ChunkRun) -> SwarmInput,
+    ) {
+        let now = self.now();
+        let Some(peer) = self.lanes.get(&place.0).map(|state| state.peer) else { return };
+        let Some((id, _)) = self.open_content(place) else { return };
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        if runs.iter().any(|run| run.last >= content.have.len()) {
+            return self.misbehaves(place.0, "a chunk that the content does not have");
+        }
+        runs.iter().for_each(|&run| content.swarm.handle(now, input(peer, run)));
+        self.stirred.insert(id);
+    }
+
+    fn hear_peers(&mut self, place: Place, peers: &[PeerAddress]) {
+        let now = self.now();
+        let own = self.caller.peer();
+        let Some((id, _)) = self.open_content(place) else { return };
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        for peer in peers.iter().filter(|peer| peer.peer() != own && is_callable(peer.address())) {
+            let candidate = Candidate { address: peer.address().into(), peer: Some(peer.peer()) };
+            content.candidates.add(now, candidate);
+        }
+        self.stirred.insert(id);
+    }
+
+    /// The remote left a lane for good in its own words; its candidates wait before they are called again.
+    pub(super) fn leave_all(&mut self) {
+        let lanes: Vec<LaneId> = self.lanes.keys().copied().collect();
+        lanes.into_iter().for_each(|lane| self.hang_up(lane, ByeReason::Leaving, "shutting down"));
+    }
+}
+
+/// A stranger must not make this peer call addresses where no peer can be.
+fn is_callable(address: SocketAddr) -> bool {
+    let ip = address.ip();
+    !(ip.is_unspecified() || ip.is_multicast() || address.port() == 0)
+}

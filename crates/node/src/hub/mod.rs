@@ -1,0 +1,158 @@
+//! The hub: the one event loop of a node. It owns the swarm machines and drives them.
+//!
+//! Whatever happens comes as an [`Input`]; it is given to the machines of the contents that it concerns, and what they
+//! then say is carried out as orders to lanes, calls to candidates and events to the owner of the content. Nothing here
+//! waits for a disk or a peer.
+//!
+//! Laws: a peer is known to a content's machine exactly while a channel for that content is open on one of its lanes; a
+//! lane that breaks the protocol is closed, with a word why.
+
+mod calls;
+mod commands;
+mod content;
+mod lanes;
+mod messages;
+mod outputs;
+
+use std::collections::{BTreeSet, HashMap};
+
+use drizzle_model::{NetworkId, PeerId, Time};
+use drizzle_swarm::PeerKey;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::calling::Caller;
+use crate::input::{ContentId, ContentKey, Input};
+use crate::lane::{LaneId, Limits};
+use content::Content;
+use lanes::LaneState;
+
+/// Inputs that may wait. Lanes wait in their turn when there are more.
+const INPUTS_MAX: usize = 1024;
+
+/// What a hub is told at its start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HubSettings {
+    pub(crate) peers_max: usize,
+    pub(crate) requests_max: usize,
+    pub(crate) lanes_max: usize,
+    pub(crate) seed: u64,
+}
+
+/// All state of the event loop.
+pub(crate) struct Hub {
+    settings: HubSettings,
+    origin: Instant,
+    inputs: mpsc::Receiver<Input>,
+    /// For the lanes and calls that this hub starts.
+    own_inputs: mpsc::Sender<Input>,
+    caller: Caller,
+    limits: Limits,
+    contents: HashMap<ContentId, Content>,
+    by_key: HashMap<ContentKey, ContentId>,
+    lanes: HashMap<LaneId, LaneState>,
+    /// The lanes to each peer in each network, with the number by which the machines know the peer.
+    peers: HashMap<(NetworkId, PeerId), (PeerKey, Vec<LaneId>)>,
+    peer_ids: HashMap<PeerKey, (NetworkId, PeerId)>,
+    deadlines: BTreeSet<(Time, ContentId)>,
+    /// Contents whose machines may have something to say.
+    stirred: BTreeSet<ContentId>,
+    numbers: Numbers,
+    closing: bool,
+}
+
+/// The next free numbers.
+#[derive(Debug, Default)]
+struct Numbers {
+    content: u64,
+    lane: u64,
+    peer: u32,
+}
+
+impl Hub {
+    pub(crate) fn new(settings: HubSettings, caller: Caller, limits: Limits) -> (Self, mpsc::Sender<Input>) {
+        let (own_inputs, inputs) = mpsc::channel(INPUTS_MAX);
+        let hub = Self {
+            settings,
+            origin: Instant::now(),
+            inputs,
+            own_inputs: own_inputs.clone(),
+            caller,
+            limits,
+            contents: HashMap::new(),
+            by_key: HashMap::new(),
+            lanes: HashMap::new(),
+            peers: HashMap::new(),
+            peer_ids: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            numbers: Numbers::default(),
+            closing: false,
+        };
+        (hub, own_inputs)
+    }
+
+    /// Runs until it is told to shut down.
+    pub(crate) async fn run(mut self) {
+        while !self.closing || !self.lanes.is_empty() {
+            let deadline = self.deadlines.first().map(|(at, _)| self.origin + at.since_origin());
+            tokio::select! {
+                biased;
+                Some(input) = self.inputs.recv() => self.handle(input),
+                () = sleep_until(deadline.unwrap_or(self.origin)), if deadline.is_some() => self.wake_due(),
+                else => return,
+            }
+            self.settle();
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::after_origin(self.origin.elapsed())
+    }
+
+    fn wake_due(&mut self) {
+        let now = self.now();
+        while let Some(&(at, content)) = self.deadlines.first().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, content));
+            if let Some(entry) = self.contents.get_mut(&content) {
+                entry.deadline = None;
+                entry.swarm.handle(now, drizzle_swarm::Input::Tick);
+                self.stirred.insert(content);
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Called(greeted) => self.take_call(*greeted),
+            Input::Dialled { content, candidate, greeted } => self.take_answer(content, candidate, greeted),
+            Input::Message { lane, message } => self.hear(lane, message),
+            Input::Arrived { lane, content, chunk, bytes } => self.arrived(lane, content, chunk, bytes),
+            Input::Verified { lane, content, chunk, bytes } => self.verified(lane, content, chunk, bytes),
+            Input::Corrupt { lane, content, chunk } => self.corrupt(lane, content, chunk),
+            Input::DiskFailed { content, error } => self.disk_failed(content, error),
+            Input::UploadEnded { lane, channel, chunk, end } => self.upload_ended(lane, channel, chunk, end),
+            Input::LaneDown { lane, why } => self.lane_down(lane, why),
+            Input::Command(command) => self.obey(command),
+        }
+    }
+
+    /// Carries out what the machines that were stirred say, until all are quiet.
+    fn settle(&mut self) {
+        while let Some(content) = self.stirred.pop_first() {
+            self.carry_out(content);
+            self.call_candidates(content);
+            self.reset_deadline(content);
+        }
+    }
+
+    fn reset_deadline(&mut self, id: ContentId) {
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        let deadline = [content.swarm.next_deadline(), content.calls_due()].into_iter().flatten().min();
+        if content.deadline != deadline {
+            content.deadline.map(|old| self.deadlines.remove(&(old, id)));
+            deadline.map(|new| self.deadlines.insert((new, id)));
+            content.deadline = deadline;
+        }
+    }
+}

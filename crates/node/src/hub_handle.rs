@@ -1,0 +1,51 @@
+//! The node's end of the hub.
+
+use drizzle_model::Address;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::input::{Candidate, Command, ContentId, Input, NewContent};
+use crate::lane::Greeted;
+
+/// Gives commands to the hub. Clones speak to the same one. A hub that has shut down takes them without effect.
+#[derive(Clone)]
+pub(crate) struct HubHandle {
+    inputs: mpsc::Sender<Input>,
+}
+
+impl HubHandle {
+    pub(crate) fn new(inputs: mpsc::Sender<Input>) -> Self {
+        Self { inputs }
+    }
+
+    /// Takes up a content; none when the hub has shut down.
+    pub(crate) async fn add(&self, content: NewContent) -> Option<ContentId> {
+        let (reply, id) = oneshot::channel();
+        self.command(Command::Add { content: Box::new(content), reply }).await;
+        id.await.ok()
+    }
+
+    /// Forgets a content.
+    pub(crate) async fn remove(&self, content: ContentId) {
+        self.command(Command::Remove { content }).await;
+    }
+
+    /// Names peers that may have the content.
+    pub(crate) async fn candidates(&self, content: ContentId, candidates: Vec<Candidate>) {
+        self.command(Command::Candidates { content, candidates }).await;
+    }
+
+    /// Uses a connection for the content.
+    pub(crate) async fn attach(&self, content: ContentId, greeted: Greeted, address: Address) {
+        self.command(Command::Attach { content, greeted: Box::new(greeted), address }).await;
+    }
+
+    /// Says goodbye to all peers, and ends.
+    pub(crate) async fn shut_down(&self) {
+        self.command(Command::ShutDown).await;
+    }
+
+    async fn command(&self, command: Command) {
+        // A hub that is gone needs no commands.
+        let _ = self.inputs.send(Input::Command(command)).await;
+    }
+}

@@ -1,0 +1,106 @@
+//! All that can happen to the hub, in one enum: lanes, calls and commands speak to it through one bounded queue.
+
+use std::sync::Arc;
+
+use drizzle_model::{Address, Bitmap, ChunkHashes, ChunkIndex, ContentHash, Metadata, NetworkId, PeerId};
+use drizzle_store::{DiskError, Download, Source};
+use drizzle_swarm::ChunkSizes;
+use drizzle_wire::{Channel, ChannelKind, Message};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::lane::{Greeted, LaneId, UploadEnd};
+
+/// The number of a content, never used twice in the life of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ContentId(pub(crate) u64);
+
+/// What names a content to peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ContentKey {
+    pub(crate) network: NetworkId,
+    pub(crate) hash: ContentHash,
+    pub(crate) kind: ChannelKind,
+}
+
+/// A content that the hub is to serve, and to fetch where there is a download.
+pub(crate) struct NewContent {
+    pub(crate) key: ContentKey,
+    pub(crate) size: u64,
+    pub(crate) metadata: Metadata,
+    pub(crate) sizes: ChunkSizes,
+    pub(crate) have: Bitmap,
+    pub(crate) source: Arc<dyn Source>,
+    /// Those that are told on a channel of kind `Bytes`.
+    pub(crate) hashes: Option<Arc<ChunkHashes>>,
+    pub(crate) download: Option<Arc<Download>>,
+    pub(crate) watcher: mpsc::UnboundedSender<ContentEvent>,
+}
+
+/// What the owner of a content hears of it.
+#[derive(Debug)]
+pub(crate) enum ContentEvent {
+    /// Bytes came in, not yet known to be right.
+    Arrived { bytes: u64 },
+    /// A chunk is here and right.
+    Verified { peer: PeerId, chunk: ChunkIndex, bytes: u64 },
+    /// A peer sent a wrong chunk and is dropped.
+    Corrupt { peer: PeerId, chunk: ChunkIndex },
+    /// A peer says that its file changed.
+    SourceChanged { peer: PeerId },
+    /// So many peers are connected that have some of it.
+    Sources { connected: usize },
+    /// Chunks are missing that no connected peer has.
+    Starved,
+    /// No chunk is missing.
+    Complete,
+    /// The disk does not take it.
+    DiskFailed(DiskError),
+    /// The shared file is no longer what it was.
+    Changed { reason: String },
+}
+
+/// Somebody who may have a content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) address: Address,
+    /// Whose key to expect there; none where only the address is known.
+    pub(crate) peer: Option<PeerId>,
+}
+
+/// What the hub is told to do.
+pub(crate) enum Command {
+    /// Take up a content.
+    Add { content: Box<NewContent>, reply: oneshot::Sender<ContentId> },
+    /// Forget a content.
+    Remove { content: ContentId },
+    /// These may have it.
+    Candidates { content: ContentId, candidates: Vec<Candidate> },
+    /// Use this connection for it.
+    Attach { content: ContentId, greeted: Box<Greeted>, address: Address },
+    /// Say goodbye to all, and end.
+    ShutDown,
+}
+
+/// Something that happened.
+pub(crate) enum Input {
+    /// A peer called and was let in.
+    Called(Box<Greeted>),
+    /// A call to a candidate ended.
+    Dialled { content: ContentId, candidate: Candidate, greeted: Result<Box<Greeted>, String> },
+    /// A message came.
+    Message { lane: LaneId, message: Message },
+    /// A piece of a chunk came.
+    Arrived { lane: LaneId, content: ContentId, chunk: ChunkIndex, bytes: u64 },
+    /// A whole chunk came, is right, and is on disk.
+    Verified { lane: LaneId, content: ContentId, chunk: ChunkIndex, bytes: u64 },
+    /// A whole chunk came, and is wrong.
+    Corrupt { lane: LaneId, content: ContentId, chunk: ChunkIndex },
+    /// The disk does not take a content.
+    DiskFailed { content: ContentId, error: DiskError },
+    /// An upload is over.
+    UploadEnded { lane: LaneId, channel: Channel, chunk: ChunkIndex, end: UploadEnd },
+    /// A connection is gone.
+    LaneDown { lane: LaneId, why: Option<String> },
+    /// The node's owner wants something.
+    Command(Command),
+}

@@ -1,0 +1,28 @@
+//! A peer: an event loop that drives the machines over disk and network.
+//!
+//! [`Node`] is the facade: start it, join a [`Network`], share and fetch. What happens meanwhile comes as [`Event`]s.
+
+mod calling;
+mod candidates;
+mod describe;
+mod error;
+mod event;
+mod fetch;
+mod hub;
+mod hub_handle;
+mod input;
+mod lane;
+mod listener;
+mod membership;
+mod network;
+mod node;
+mod settings;
+mod share;
+
+pub use error::{ErrorKind, FetchError, ShareError, StartError, TrackerError};
+pub use event::Event;
+pub use fetch::{Afterwards, CaseClashes, FetchRequest, Fetched, What};
+pub use network::{Listing, Location, Network};
+pub use node::Node;
+pub use settings::{Listen, Settings};
+pub use share::{SharedItem, SkippedPath};

@@ -1,0 +1,201 @@
+//! A node: one identity, one port, one hub, any number of shares and fetches.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use drizzle_model::{Invite, PeerId, RelPath};
+use drizzle_net::{Acceptor, Dialer, Identity, RateLimiter};
+use drizzle_store::Index;
+use drizzle_tracker::{Client, Network as TrackerNetwork, Server, own_addresses};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::calling::{Caller, call_from};
+use crate::error::{FetchError, ShareError, StartError, TrackerError};
+use crate::event::Event;
+use crate::fetch::{FetchRequest, Fetched, Fetcher};
+use crate::hub::{Hub, HubSettings};
+use crate::hub_handle::HubHandle;
+use crate::lane::{Greeter, Limits};
+use crate::listener::{Porter, bind};
+use crate::membership::Memberships;
+use crate::network::{Joiner, Network};
+use crate::settings::Settings;
+use crate::share::{SharedItem, Sharer};
+
+/// Leaving takes at most so long, together: who is told and does not answer in time is left without.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1500);
+/// Connections at once, both ways: each holds some hundred kilobytes of buffers while it is busy.
+const LANES_MAX: usize = 2048;
+
+/// A running peer. Ends with [`Node::shutdown`]; dropped, it ends without goodbye.
+pub struct Node {
+    identity: Identity,
+    listen_addr: SocketAddr,
+    embedded: Option<(Server, Invite)>,
+    memberships: Memberships,
+    dialer: Dialer,
+    fetcher: Fetcher,
+    sharer: Sharer,
+    networks: Mutex<Vec<Network>>,
+    hub: JoinHandle<()>,
+    porter: JoinHandle<()>,
+}
+
+impl Node {
+    /// Claims an identity, binds the port, and begins to answer. What happens is told to the receiver.
+    pub async fn start(settings: Settings) -> Result<(Self, mpsc::UnboundedReceiver<Event>), StartError> {
+        let identity = Identity::claim(&settings.state_dir)?;
+        let wanted = SocketAddr::new(settings.listen.ip, settings.listen.port);
+        let listen = |source| StartError::Listen { address: wanted, source };
+        let listener = bind(settings.listen).await.map_err(listen)?;
+        let listen_addr = listener.local_addr().map_err(listen)?;
+        let embedded = match settings.embedded_tracker {
+            None => None,
+            Some(admission) => {
+                let network = TrackerNetwork::load_or_create(&settings.state_dir.join("tracker"), admission)?;
+                let invite = network.invite(own_addresses(listen_addr));
+                Some((Server::new(network), invite))
+            }
+        };
+        let network_key = embedded.as_ref().map(|(server, _)| server.network().key());
+        let acceptor =
+            Acceptor::new(&identity, network_key).map_err(|error| StartError::Tls(error.to_string()))?;
+        let dialer = Dialer::new(&identity).with_bind(call_from(settings.listen.ip));
+
+        let memberships = Memberships::default();
+        let listen_port = NonZeroU16::new(listen_addr.port());
+        let greeter = Greeter { memberships: memberships.clone(), listen_port };
+        let caller = Caller { peer: identity.id(), dialer: dialer.clone(), greeter: greeter.clone() };
+        let limits = Limits { up: limiter(settings.limit_up), down: limiter(settings.limit_down) };
+        let hub_settings = HubSettings {
+            peers_max: settings.peers_max,
+            requests_max: settings.requests_max,
+            lanes_max: LANES_MAX,
+            seed: seed_of(identity.id()),
+        };
+        let (hub, inputs) = Hub::new(hub_settings, caller.clone(), limits);
+        let hub = tokio::spawn(hub.run());
+        let tracker = embedded.as_ref().map(|(server, _)| server.clone());
+        let porter = Porter { acceptor, greeter, hub: inputs.clone(), tracker };
+        let porter = tokio::spawn(porter.run(listener));
+
+        let (events, happened) = mpsc::unbounded_channel();
+        let handle = HubHandle::new(inputs);
+        let index = Index::in_directory(&settings.state_dir);
+        let (refresh, patience) = (settings.refresh, settings.patience);
+        let sharer = Sharer { hub: handle.clone(), index: index.clone(), events: events.clone() };
+        let fetcher = Fetcher { hub: handle, caller, index, events, refresh, patience };
+        let networks = Mutex::default();
+        let node = Self {
+            identity,
+            listen_addr,
+            embedded,
+            memberships,
+            dialer,
+            fetcher,
+            sharer,
+            networks,
+            hub,
+            porter,
+        };
+        Ok((node, happened))
+    }
+
+    /// This peer's name.
+    pub fn peer(&self) -> PeerId {
+        self.identity.id()
+    }
+
+    /// Where this peer serves.
+    pub fn listen_addr(&self) -> SocketAddr {
+        self.listen_addr
+    }
+
+    /// The invite to the embedded tracker's network, if there is one.
+    pub fn own_invite(&self) -> Option<&Invite> {
+        self.embedded.as_ref().map(|(_, invite)| invite)
+    }
+
+    /// Joins the network of an invite, once: a second time gives the same.
+    pub async fn join(&self, invite: Invite) -> Result<Network, TrackerError> {
+        if let Some(joined) = self.joined(&invite) {
+            return Ok(joined);
+        }
+        let client = match &self.embedded {
+            Some((server, own)) if own.network == invite.network => server.local_client(self.peer()),
+            _ => Client::new(invite.clone(), self.peer(), self.dialer.clone()),
+        };
+        let network = Network::join(client, invite, self.joiner()).await?;
+        self.networks().push(network.clone());
+        Ok(network)
+    }
+
+    fn joiner(&self) -> Joiner {
+        Joiner {
+            own: self.peer(),
+            port: self.listen_addr.port(),
+            addresses: own_addresses(self.listen_addr),
+            memberships: self.memberships.clone(),
+            events: self.fetcher.events.clone(),
+        }
+    }
+
+    fn joined(&self, invite: &Invite) -> Option<Network> {
+        self.networks().iter().find(|network| network.id() == invite.network).cloned()
+    }
+
+    fn networks(&self) -> std::sync::MutexGuard<'_, Vec<Network>> {
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shares a file or folder from where it lies.
+    pub async fn share(
+        &self,
+        network: &Network,
+        path: PathBuf,
+        name: Option<RelPath>,
+    ) -> Result<SharedItem, ShareError> {
+        self.sharer.share(network, path, name).await
+    }
+
+    /// Fetches something. Several may run at once; dropped in the middle, it goes on from there the next time.
+    pub async fn fetch(&self, network: &Network, request: FetchRequest) -> Result<Fetched, FetchError> {
+        self.fetcher.fetch(network, request).await
+    }
+
+    /// Says goodbye to trackers and peers, and ends; waits no longer than two seconds.
+    pub async fn shutdown(self) {
+        self.porter.abort();
+        let networks = std::mem::take(&mut *self.networks());
+        let goodbye = async {
+            let leaving: Vec<_> = networks
+                .into_iter()
+                .map(|network| tokio::spawn(async move { network.leave().await }))
+                .collect();
+            self.fetcher.hub.shut_down().await;
+            for leaving in leaving {
+                // A tracker that is down learns by the lease.
+                let _ = leaving.await;
+            }
+            let _ = self.hub.await;
+        };
+        // Whoever does not answer in time is left without a goodbye.
+        let _ = timeout(SHUTDOWN_TIMEOUT, goodbye).await;
+    }
+}
+
+fn limiter(bytes_per_s: Option<u64>) -> RateLimiter {
+    bytes_per_s.map_or_else(RateLimiter::unlimited, RateLimiter::new)
+}
+
+/// A seed that no other peer has: each must break ties in its own way.
+fn seed_of(peer: PeerId) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&peer.as_bytes()[..8]);
+    u64::from_le_bytes(bytes)
+}

@@ -1,0 +1,414 @@
+//! The command line: what may be written, and the words that explain it.
+//!
+//! Nothing is decided here: an argument that is not given is none, and [`crate::config`] says what counts then.
+//! The explanation of a setting stands here once; the config file that `config init` writes repeats it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use drizzle_model::RelPath;
+
+use crate::config::settings::{ALL, TRACKER_TABLE};
+use crate::config::{InviteText, Rate, Seconds, Switch, parse_name};
+
+const AFTER_HELP: &str = "\
+Every option has a twin in the environment and in the config file: --limit-up is DRIZZLE_LIMIT_UP and \
+limit-up = \"10M\". What counts is the flag, then the environment, then the file, then the default.
+
+Exit codes: 0 done; 1 failed otherwise; 2 usage, config, a link or invite that cannot be read; 3 not found; \
+4 integrity; 5 no source or tracker answers; 6 local disk; 7 refused; 130 interrupted.";
+
+/// Share files and folders, peer to peer, verified and encrypted.
+#[derive(Debug, Parser)]
+#[command(name = "drizzle", version, after_long_help = AFTER_HELP, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) everywhere: EverywhereArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be said with every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct EverywhereArgs {
+    /// Where keys, known hashes and what runs are kept [default: the XDG state directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Which config file to read [default: the XDG config directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) json: Option<Switch>,
+    /// Say more: what goes on, chunks as they come; twice for details, three times for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) quiet: Option<Switch>,
+    /// What to log to stderr, by source and level, in place of what -v gives
+    ///
+    /// Sources are drizzle::tracker (what is said to the tracker), drizzle::serve (what is served to peers) and
+    /// drizzle::fetch (what is fetched from peers); levels are error, warn, info, debug and trace. So
+    /// --log drizzle::serve=debug shows serving alone, and --log warn,drizzle::tracker=info,drizzle::fetch=trace the
+    /// other two side by side.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Show no progress
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) no_progress: Option<Switch>,
+    /// Send at most so many bytes a second in all: 10M, 1.5MiB, 250000, unlimited
+    #[arg(long, global = true, value_name = "RATE")]
+    pub(crate) limit_up: Option<Rate>,
+    /// Receive at most so many bytes a second in all
+    #[arg(long, global = true, value_name = "RATE")]
+    pub(crate) limit_down: Option<Rate>,
+}
+
+impl EverywhereArgs {
+    /// The settings given here and their texts, for showing them.
+    pub(crate) fn given(&self) -> Vec<(&'static str, String)> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        [
+            ("state", path(&self.state)),
+            ("json", self.json.map(|json| json.to_string())),
+            ("verbose", self.verbosity().map(|level| level.to_string())),
+            ("quiet", self.quiet.map(|quiet| quiet.to_string())),
+            ("log", self.log.clone()),
+            ("no-progress", self.no_progress.map(|hidden| hidden.to_string())),
+            ("limit-up", self.limit_up.map(|rate| rate.to_string())),
+            ("limit-down", self.limit_down.map(|rate| rate.to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(key, text)| Some((key, text?)))
+        .collect()
+    }
+
+    /// How often `-v` was given; none when it was not.
+    pub(crate) fn verbosity(&self) -> Option<u8> {
+        (self.verbose > 0).then_some(self.verbose)
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a tracker: the place where peers find each other
+    ///
+    /// Its invite is printed: whoever has it can join. It stays the same when the tracker is started again on the
+    /// same data.
+    Tracker(TrackerArgs),
+    /// Share files and folders until Ctrl-C
+    ///
+    /// Each one's link is printed, with the line to paste on another machine. Without --tracker a tracker runs beside,
+    /// and its invite is in the links: whoever has a link is invited.
+    Share(ShareArgs),
+    /// Fetch what a link or a name stands for
+    ///
+    /// Ends with 0 only when all of it is there and verified. Started again after an interruption, it goes on from
+    /// what is there.
+    Get(GetArgs),
+    /// List everything that can be fetched
+    List(ListArgs),
+    /// List what has PATTERN in its name
+    Search(SearchArgs),
+    /// Show who has a file, and which chunks of it
+    Locate(LocateArgs),
+    /// Show what runs here and whether the tracker answers
+    Status(StatusArgs),
+    /// Show or start the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual pages
+    Man(ManArgs),
+}
+
+impl Command {
+    /// The command's table of the config file.
+    pub(crate) fn table(&self) -> Option<&'static str> {
+        match self {
+            Self::Tracker(_) => Some(TRACKER_TABLE),
+            Self::Share(_) => Some("share"),
+            Self::Get(_) => Some("get"),
+            Self::List(_) => Some("list"),
+            Self::Search(_) => Some("search"),
+            Self::Locate(_) => Some("locate"),
+            Self::Status(_) => Some("status"),
+            Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
+        }
+    }
+
+    /// Whether the command can do its work when the config file is broken or not there.
+    pub(crate) fn needs_no_config(&self) -> bool {
+        let about_file = matches!(self, Self::Config(ConfigCommand::Path | ConfigCommand::Init));
+        about_file || matches!(self, Self::Completions(_) | Self::Man(_))
+    }
+}
+
+/// Which tracker to ask.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrackerChoice {
+    /// The tracker's invite, or a file that holds it
+    ///
+    /// An invite is a secret: as @FILE, in DRIZZLE_TRACKER or in the config file it stays out of the list of
+    /// processes.
+    #[arg(long, value_name = "INVITE|@FILE")]
+    pub(crate) tracker: Option<InviteText>,
+}
+
+/// Of `tracker`.
+#[derive(Debug, Args)]
+pub(crate) struct TrackerArgs {
+    /// The address to listen on [default: 0.0.0.0]
+    #[arg(value_name = "IP")]
+    pub(crate) ip: Option<IpAddr>,
+    /// The port to listen on; 0 for any free one [default: 7440]
+    #[arg(value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Where the tracker keeps its key and what it knows [default: tracker in the state directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Write the invite to this file, readable by its owner only
+    #[arg(long, value_name = "PATH")]
+    pub(crate) invite_file: Option<PathBuf>,
+    /// Let everyone join, with or without the invite's secret
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) open: Option<Switch>,
+}
+
+/// Of `share`.
+#[derive(Debug, Args)]
+pub(crate) struct ShareArgs {
+    /// Files or folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) listen: ListenChoice,
+    /// The name to share under, instead of the last part of the path; for one PATH only
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub(crate) name: Option<RelPath>,
+    /// Without --tracker: let everyone join the tracker that runs beside, not only who has a link
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) open: Option<Switch>,
+}
+
+/// Where to serve.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListenChoice {
+    /// Where this peer serves [default: 0.0.0.0:7441, then any free port]
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Of `get`.
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// Links, or names that the tracker knows
+    #[arg(required = true, value_name = "LINK|NAME")]
+    pub(crate) what: Vec<String>,
+    /// Where to put it [default: here]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) listen: ListenChoice,
+    /// Keep serving it afterwards, until Ctrl-C
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) seed: Option<Switch>,
+    /// Exchange one content with at most so many peers at once [default: 40]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_peers: Option<NonZeroUsize>,
+    /// Have at most so many chunks under way from one peer [default: 64]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<NonZeroUsize>,
+    /// Ask so often who else has it [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) refresh: Option<Seconds>,
+    /// Give up after so long without any source [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) patience: Option<Seconds>,
+    /// Where to keep what is not finished [default: .drizzle/partial in the output directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) partial_dir: Option<PathBuf>,
+    /// Refuse a folder with names that differ only in case
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) refuse_case_clashes: Option<Switch>,
+}
+
+/// Of `list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+}
+
+/// Of `search`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Part of a name
+    #[arg(value_name = "PATTERN")]
+    pub(crate) pattern: String,
+    /// Take upper and lower case for the same
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) ignore_case: Option<Switch>,
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+}
+
+/// Of `locate`.
+#[derive(Debug, Args)]
+pub(crate) struct LocateArgs {
+    /// A name, or a link
+    #[arg(value_name = "NAME|LINK")]
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+}
+
+/// Of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+}
+
+/// Below `config`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting and where it was said
+    Show,
+    /// Print the path of the config file
+    Path,
+    /// Write a config file that explains every setting, all at their defaults
+    Init,
+}
+
+/// Of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Of `man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// One command's page alone [default: all, one after the other]
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
+/// The command line as clap sees it, each option with its environment variable in the long help.
+pub(crate) fn definition() -> clap::Command {
+    name_variables(Arguments::command())
+}
+
+fn name_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let setting = ALL.iter().find(|info| is_of(info.key, &arg));
+        match (setting, arg.get_long_help().or(arg.get_help()).map(ToString::to_string)) {
+            (Some(info), Some(help)) => arg.long_help(format!("{help}\n\n[env: {}]", info.variable())),
+            _ => arg,
+        }
+    });
+    command.mut_subcommands(name_variables)
+}
+
+/// Whether an option or argument stands for the setting. The ids are those of the fields, with underscores.
+fn is_of(key: &str, arg: &clap::Arg) -> bool {
+    arg.get_id().as_str().replace('_', "-") == key
+}
+
+/// The words that explain a setting, in plain text: those at its flag or argument.
+pub(crate) fn explanation(key: &str) -> Option<String> {
+    let definition = Arguments::command();
+    let of_command = |command: &clap::Command| {
+        command.get_arguments().find(|arg| is_of(key, arg)).and_then(|arg| Some(arg.get_help()?.to_string()))
+    };
+    of_command(&definition).or_else(|| definition.get_subcommands().find_map(of_command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Long flags that set nothing lasting.
+    const NO_SETTING: [&str; 3] = ["help", "version", "config"];
+
+    #[test]
+    fn the_definition_holds_its_own_rules() {
+        definition().debug_assert();
+    }
+
+    /// Would fail for a flag without a setting, so without a variable and a key, and for a setting without a flag.
+    #[test]
+    fn every_flag_is_a_setting_and_every_setting_is_explained() {
+        let definition = definition();
+        let flags: BTreeSet<_> = definition
+            .get_subcommands()
+            .chain([&definition])
+            .flat_map(clap::Command::get_arguments)
+            .filter_map(clap::Arg::get_long)
+            .filter(|flag| !NO_SETTING.contains(flag))
+            .collect();
+        let positional = ["ip", "port"];
+        let settings: BTreeSet<_> =
+            ALL.iter().map(|info| info.key).filter(|key| !positional.contains(key)).collect();
+        assert_eq!(flags, settings);
+        assert!(ALL.iter().all(|info| explanation(info.key).is_some()));
+    }
+
+    /// A default that is written in an explanation must be the one that counts.
+    #[test]
+    fn explanations_name_the_true_defaults() {
+        for info in ALL {
+            let help = explanation(info.key).unwrap();
+            let Some((_, said)) = help.split_once("[default: ") else { continue };
+            let said = said.trim_end_matches(']').split(',').next().unwrap();
+            let described = match said {
+                "here" => ".",
+                other => other,
+            };
+            if let Some(default) = info.default {
+                assert_eq!(described, default, "{}", info.key);
+            }
+        }
+    }
+
+    /// Would fail for any change to what users read. Written anew with UPDATE=1, for a person to read.
+    #[test]
+    fn help_is_as_read_by_a_person() {
+        let mut definition = definition().term_width(100);
+        definition.build();
+        let mut help = definition.render_long_help().to_string();
+        for command in definition.get_subcommands_mut() {
+            help += &format!("\n======== {} ========\n", command.get_name());
+            help += &command.clone().term_width(100).render_long_help().to_string();
+        }
+        let lines = help.lines().map(str::trim_end).collect::<Vec<_>>();
+        crate::golden::check("help.txt", &(lines.join("\n") + "\n"));
+    }
+
+    #[test]
+    fn switches_take_a_value_only_after_an_equals_sign() {
+        let get = |line: &[&str]| match Arguments::try_parse_from(line).unwrap().command {
+            Command::Get(get) => (get.seed, get.what),
+            _ => unreachable!(),
+        };
+        assert_eq!(get(&["drizzle", "get", "--seed", "name"]).0, Some(Switch::ON));
+        assert_eq!(get(&["drizzle", "get", "--seed=false", "name"]).0, "false".parse().ok());
+        assert_eq!(get(&["drizzle", "get", "--seed", "true"]).1, ["true"]);
+        assert_eq!(get(&["drizzle", "get", "name"]).0, None);
+    }
+}

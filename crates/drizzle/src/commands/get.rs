@@ -1,0 +1,265 @@
+//! `drizzle get LINK|NAME...`: fetches all of them at once; each has its own result.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drizzle_model::{Invite, Link, RelPath};
+use drizzle_node::{Afterwards, CaseClashes, FetchRequest, Fetched, Node, Settings, What};
+use tokio::task::{JoinError, JoinSet};
+
+use super::choice;
+use super::session::{Session, Watch, listen, node_settings};
+use crate::args::GetArgs;
+use crate::config::settings;
+use crate::context::Context;
+use crate::exit::{End, Failure, Kind, Outcome, Stop};
+use crate::output::Output;
+use crate::output::report::{PathText, Report};
+use crate::running::Announcement;
+
+/// One thing to fetch, and where to ask.
+#[derive(Debug, Clone)]
+struct Item {
+    name: RelPath,
+    what: What,
+    invite: Invite,
+}
+
+/// What is to be done.
+struct Plan {
+    items: Vec<Item>,
+    node: Settings,
+    output: PathBuf,
+    partial_dir: Option<PathBuf>,
+    afterwards: Afterwards,
+    case_clashes: CaseClashes,
+}
+
+/// How one of the things ended.
+struct Ended {
+    name: RelPath,
+    result: Result<Fetched, Failure>,
+}
+
+pub(super) async fn run(context: &mut Context, args: GetArgs) -> Outcome {
+    let plan = plan(context, args)?;
+    let Session { node, mut watch, mut announcement } =
+        Session::start("get", plan.node.clone(), context.everywhere.verbosity).await?;
+    announce_names(&mut announcement, &plan.items);
+    let node = Arc::new(node);
+    let mut fetches = JoinSet::new();
+    for item in &plan.items {
+        fetches.spawn(fetch(Arc::clone(&node), item.clone(), request(&plan, item)));
+    }
+    let ended = match collect(&mut context.output, &mut watch, &mut fetches).await {
+        Ok(End::Done) if plan.afterwards == Afterwards::Seed => seed(&mut context.output, &mut watch).await,
+        other => other,
+    };
+    fetches.shutdown().await;
+    drop(announcement);
+    if let Some(node) = Arc::into_inner(node) {
+        node.shutdown().await;
+    }
+    match ended {
+        // Nobody reads the results, so not all of it may be there.
+        Err(Stop::OutputClosed) => Ok(End::Told(Kind::Other)),
+        other => other,
+    }
+}
+
+fn plan(context: &Context, args: GetArgs) -> Result<Plan, Failure> {
+    let sources = &context.sources;
+    let tracker = choice::set(context, args.tracker)?;
+    let is_on = |switch: crate::config::Switch| switch.is_on();
+    let node = Settings {
+        listen: listen(sources.given(&settings::LISTEN, args.listen.listen)?),
+        peers_max: sources.value(&settings::MAX_PEERS, args.max_peers)?.get(),
+        requests_max: sources.value(&settings::MAX_REQUESTS, args.max_requests)?.get(),
+        refresh: sources.value(&settings::REFRESH, args.refresh)?.duration(),
+        patience: sources.value(&settings::PATIENCE, args.patience)?.duration(),
+        ..node_settings(&context.everywhere)
+    };
+    let refuses = sources.value(&settings::REFUSE_CASE_CLASHES, args.refuse_case_clashes).map(is_on)?;
+    let seeds = sources.value(&settings::SEED, args.seed).map(is_on)?;
+    let output = sources.value(&settings::OUTPUT, args.output)?;
+    Ok(Plan {
+        items: items(&args.what, tracker.as_ref())?,
+        node,
+        output: std::path::absolute(&output).map_err(|error| Failure::at_path(&output, &error))?,
+        partial_dir: sources.given(&settings::PARTIAL_DIR, args.partial_dir)?,
+        afterwards: if seeds { Afterwards::Seed } else { Afterwards::Leave },
+        case_clashes: if refuses { CaseClashes::Refused } else { CaseClashes::Allowed },
+    })
+}
+
+/// Reads every link and name before anything starts. The same one twice is fetched once.
+fn items(words: &[String], tracker: Option<&Invite>) -> Result<Vec<Item>, Failure> {
+    let mut items: Vec<(&String, Item)> = Vec::new();
+    for word in words {
+        if items.iter().any(|(known, _)| *known == word) {
+            continue;
+        }
+        let item = item(word, tracker)?;
+        if items.iter().any(|(_, other)| other.name == item.name) {
+            let message = format!("two of them have the name {}, and only one can stand under it", item.name);
+            return Err(Failure::new(Kind::Usage, message).hint("get each with an --output of its own"));
+        }
+        items.push((word, item));
+    }
+    Ok(items.into_iter().map(|(_, item)| item).collect())
+}
+
+/// What a link says of the tracker counts before what is set: it is there that the content is known.
+fn item(word: &str, tracker: Option<&Invite>) -> Result<Item, Failure> {
+    if !Link::is_meant_by(word) {
+        let invite = tracker.cloned().ok_or_else(choice::none)?;
+        let name = RelPath::new(word).map_err(Failure::from)?;
+        return Ok(Item { what: What::Name(name.clone()), name, invite });
+    }
+    let link: Link = word.parse().map_err(Failure::from)?;
+    let invite = link.invite.clone().or_else(|| tracker.cloned()).ok_or_else(choice::none)?;
+    if invite.place == drizzle_model::Place::Ring {
+        return Err(crate::config::InviteError::Ring.into());
+    }
+    Ok(Item { name: link.name.clone(), what: What::Link(Box::new(link)), invite })
+}
+
+fn announce_names(announcement: &mut Option<Announcement>, items: &[Item]) {
+    for item in items {
+        if let Some(announcement) = announcement {
+            let told = announcement.add_name(item.name.as_str());
+            let _ = told.inspect_err(|error| tracing::debug!(%error, "status will not know of this name"));
+        }
+    }
+}
+
+fn request(plan: &Plan, item: &Item) -> FetchRequest {
+    FetchRequest {
+        what: item.what.clone(),
+        output: plan.output.clone(),
+        partial_dir: plan.partial_dir.clone(),
+        afterwards: plan.afterwards,
+        case_clashes: plan.case_clashes,
+    }
+}
+
+async fn fetch(node: Arc<Node>, item: Item, request: FetchRequest) -> Ended {
+    let result = async {
+        let network = node.join(item.invite).await?;
+        Ok(node.fetch(&network, request).await?)
+    };
+    Ended { name: item.name, result: result.await }
+}
+
+/// Waits for all, and tells of each as it ends. The first failure decides how the whole ends.
+async fn collect(output: &mut Output, watch: &mut Watch, fetches: &mut JoinSet<Ended>) -> Outcome {
+    let mut end = End::Done;
+    while !fetches.is_empty() {
+        let Some(ended) = watch.until(output, fetches.join_next()).await? else { return interrupted(output) };
+        let Some(ended) = ended else { break };
+        let told = tell(output, ended)?;
+        if end == End::Done {
+            end = told;
+        }
+    }
+    Ok(end)
+}
+
+fn tell(output: &mut Output, ended: Result<Ended, JoinError>) -> Outcome {
+    let failure = match ended {
+        Ok(Ended { name, result }) => {
+            output.progress_end(name.as_str());
+            match result {
+                Ok(fetched) => return tell_fetched(output, fetched),
+                Err(failure) => failure,
+            }
+        }
+        Err(error) => Failure::new(Kind::Other, format!("a fetch ended early: {error}")),
+    };
+    output.error(failure.kind.as_str(), &failure.message, failure.hint.as_deref())?;
+    Ok(End::Told(failure.kind))
+}
+
+fn tell_fetched(output: &mut Output, fetched: Fetched) -> Outcome {
+    let Fetched { key, path, elapsed, from, refused } = fetched;
+    output.report(&Report::Done {
+        name: key.name.to_string(),
+        hash: key.hash.to_string(),
+        path: PathText::from(path),
+        size: key.size,
+        seconds: elapsed.as_secs_f64(),
+        from: from.into_iter().map(|(peer, bytes)| (peer.to_string(), bytes)).collect(),
+        left_out: refused.iter().map(ToString::to_string).collect(),
+    })?;
+    let Some(first) = refused.first() else { return Ok(End::Done) };
+    let failure = not_all(&key.name, first, refused.len());
+    output.error(failure.kind.as_str(), &failure.message, failure.hint.as_deref())?;
+    Ok(End::Told(failure.kind))
+}
+
+/// Nothing is written through a link that leads out of its folder, nor is such a link made; so not all is there.
+fn not_all(name: &RelPath, first: &RelPath, links: usize) -> Failure {
+    let others = if links > 1 { format!(" and {} more", links - 1) } else { String::new() };
+    let message =
+        format!("{name}: the symbolic link {first}{others} is not made, since it leads out of the folder");
+    Failure::new(Kind::Other, message)
+        .hint("all else is there and verified; make such links by hand if you trust them")
+}
+
+fn interrupted(output: &mut Output) -> Outcome {
+    let kind = Kind::Interrupted;
+    output.error(kind.as_str(), "interrupted", Some("the same command goes on from what is there"))?;
+    Ok(End::Told(kind))
+}
+
+async fn seed(output: &mut Output, watch: &mut Watch) -> Outcome {
+    output.notice("Serving it, until Ctrl-C.");
+    watch.until_asked(output).await?;
+    Ok(End::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(name: &str, hash: &str, invite: &str) -> String {
+        let invite = if invite.is_empty() { String::new() } else { format!("&tr={invite}") };
+        format!("drizzle:?xt=urn:blake3:{}&dn={name}&xl=3{invite}", hash.repeat(32))
+    }
+
+    fn invite(host: &str) -> Invite {
+        format!("tracker://{host}:1/{}", "ab".repeat(32)).parse().unwrap()
+    }
+
+    fn kind_of(words: &[String], tracker: Option<&Invite>) -> Kind {
+        items(words, tracker).unwrap_err().kind
+    }
+
+    #[test]
+    fn a_links_own_tracker_counts_before_the_one_that_is_set() {
+        let own = link("a", "11", &invite("own").to_string());
+        let bare = link("b", "22", "");
+        let set = invite("set");
+        let items = items(&[own, bare, "c".into()], Some(&set)).unwrap();
+        let hosts: Vec<_> = items.iter().map(|item| item.invite.addresses[0].host().to_owned()).collect();
+        assert_eq!(hosts, ["own", "set", "set"]);
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_told_before_anything_starts() {
+        let set = invite("set");
+        assert_eq!(kind_of(&["name".into()], None), Kind::Usage);
+        assert_eq!(kind_of(&[link("a", "11", "")], None), Kind::Usage);
+        assert_eq!(kind_of(&["../x".into()], Some(&set)), Kind::Usage);
+        assert_eq!(kind_of(&[link("a", "1", "")], Some(&set)), Kind::Usage);
+        assert_eq!(kind_of(&[link("a", "11", ""), link("a", "22", "")], Some(&set)), Kind::Usage);
+        let ring = link("a", "11", &invite("h").to_string().replace("tracker:", "ring:"));
+        assert_eq!(kind_of(&[ring], Some(&set)), Kind::Usage);
+    }
+
+    #[test]
+    fn the_same_link_twice_is_one_item() {
+        let words = vec![link("a", "11", ""); 2];
+        assert_eq!(items(&words, Some(&invite("set"))).unwrap().len(), 1);
+    }
+}

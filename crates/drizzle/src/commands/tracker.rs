@@ -1,0 +1,76 @@
+//! `drizzle tracker [IP [PORT]]`: the place where peers find each other, until somebody asks for the end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use drizzle_net::{Acceptor, Identity};
+use drizzle_node::StartError;
+use drizzle_tracker::{Admission, Network, Server, own_addresses};
+use tokio::net::TcpListener;
+
+use super::session::{announce, signals};
+use crate::args::TrackerArgs;
+use crate::config::settings;
+use crate::context::Context;
+use crate::exit::{End, Failure, Kind, Outcome};
+use crate::output::report::Report;
+use crate::running::Process;
+use crate::secret_file::{self, Existing};
+
+/// What is to be run, and where.
+struct Plan {
+    address: SocketAddr,
+    data: PathBuf,
+    invite_file: Option<PathBuf>,
+    admission: Admission,
+}
+
+pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
+    let plan = plan(context, args)?;
+    let mut signals = signals()?;
+    let network = Network::load_or_create(&plan.data, plan.admission).map_err(StartError::from)?;
+    let (listener, listen) = bind(plan.address).await?;
+    let identity = Identity::ephemeral().map_err(StartError::from)?;
+    let acceptor = Acceptor::new(&identity, Some(network.key()))
+        .map_err(|error| Failure::new(Kind::Other, format!("cannot set up TLS: {error}")))?;
+    let invite = network.invite(own_addresses(listen)).to_string();
+    let peer = network.id().to_string();
+    let server = Server::new(network);
+    if let Some(path) = &plan.invite_file {
+        let written = secret_file::write(path, &format!("{invite}\n"), Existing::Replace);
+        written.map_err(|error| Failure::at_path(path, &error))?;
+    }
+    let process =
+        Process { listen: Some(listen.to_string()), peer: Some(peer.clone()), ..Process::this("tracker") };
+    let _announcement = announce(&context.everywhere.state_dir, process);
+    context.output.report(&Report::Ready {
+        role: "tracker",
+        listen: listen.to_string(),
+        peer,
+        invite: Some(invite),
+    })?;
+    server.run(listener, acceptor, signals.requested()).await;
+    Ok(End::Done)
+}
+
+fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {
+    let sources = &context.sources;
+    let ip = sources.value(&settings::IP, args.ip)?;
+    let port = sources.value(&settings::PORT, args.port)?;
+    let data = sources.given(&settings::DATA, args.data)?;
+    let is_open = sources.value(&settings::OPEN, args.open)?.is_on();
+    Ok(Plan {
+        address: SocketAddr::new(ip, port),
+        data: data.unwrap_or_else(|| context.everywhere.state_dir.join("tracker")),
+        invite_file: sources.given(&settings::INVITE_FILE, args.invite_file)?,
+        admission: if is_open { Admission::Open } else { Admission::Invited },
+    })
+}
+
+/// Binds the port, and finds out which it is.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listen = listener.local_addr().map_err(failed)?;
+    Ok((listener, listen))
+}

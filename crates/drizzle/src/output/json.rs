@@ -1,0 +1,110 @@
+//! Reports as JSON: one object a line, flushed line by line, so that a script sees each at once.
+
+use std::io::{self, Write};
+
+use super::report::Report;
+
+/// Writes one report.
+pub(crate) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let mut line = serde_json::to_vec(report)?;
+    line.push(b'\n');
+    out.write_all(&line)?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::*;
+    use super::*;
+    use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Link, Mtime, RelPath};
+
+    fn key() -> FileKey {
+        FileKey {
+            name: RelPath::new("a b\n").unwrap(),
+            hash: "11".repeat(32).parse().unwrap(),
+            size: 70_000,
+            chunks: 2,
+            kind: ContentKind::File,
+        }
+    }
+
+    fn link() -> Link {
+        let FileKey { name, hash, size, kind, .. } = key();
+        Link { hash, kind, name, size, invite: None, peers: Vec::new() }
+    }
+
+    fn all() -> Vec<Report> {
+        let peer = || "22".repeat(32);
+        let mut have = Bitmap::empty(9);
+        have.insert_run(ChunkRun { first: 0, last: 3 });
+        have.insert_run(ChunkRun { first: 8, last: 8 });
+        vec![
+            Report::Ready {
+                role: "tracker",
+                listen: "0.0.0.0:7440".into(),
+                peer: peer(),
+                invite: Some("tracker://h:1/k".into()),
+            },
+            Report::Ready { role: "share", listen: "[::]:7441".into(), peer: peer(), invite: None },
+            Report::shared(&key(), &link(), 0),
+            Report::file(&key(), Mtime::new(1_700_000_000, 500_000_000).unwrap(), 3),
+            Report::Location {
+                name: "n".into(),
+                hash: "11".into(),
+                peer: peer(),
+                number: 4,
+                address: "10.0.0.1:7441".into(),
+                chunks: runs(&have),
+                of: 9,
+            },
+            Report::Chunk { name: "n".into(), index: 7, peer: peer() },
+            Report::Progress { name: "n".into(), done: 1, total: 2, rate: 3, peers: 4 },
+            Report::Refused { name: "n".into(), peer: peer(), reason: "chunk 7 has another hash".into() },
+            Report::Done {
+                name: "n".into(),
+                hash: "11".into(),
+                path: PathText::from(std::path::PathBuf::from("/out/n")),
+                size: 2,
+                seconds: 0.25,
+                from: [(peer(), 2)].into(),
+                left_out: Vec::new(),
+            },
+            Report::Status(StatusFields {
+                version: "0.0.0",
+                state: PathText::from(std::path::PathBuf::from("/state")),
+                config: PathText::from(std::path::PathBuf::from("/config.toml")),
+                identity: Some(peer()),
+                processes: vec![ProcessFields {
+                    pid: 1,
+                    role: "share".into(),
+                    started: 1_700_000_000,
+                    listen: Some("0.0.0.0:7441".into()),
+                    peer: Some(peer()),
+                    names: vec!["n".into()],
+                }],
+                tracker: Some(TrackerFields {
+                    addresses: vec!["h:1".into()],
+                    network: "33".into(),
+                    answers: true,
+                    files: Some(1),
+                    peers: Some(2),
+                    error: None,
+                }),
+            }),
+            Report::Setting { key: "seed".into(), value: Some("false".into()), origin: "default".into() },
+            Report::Path { path: PathText::from(std::path::PathBuf::from("/config.toml")) },
+            Report::Error { kind: "not-found", message: "nobody has 'n'".into(), hint: Some("look".into()) },
+            Report::Error { kind: "other", message: "m".into(), hint: None },
+        ]
+    }
+
+    /// Would fail for any change to a name that scripts rely on. Written anew with UPDATE=1, for a person to read.
+    #[test]
+    fn events_are_as_scripts_know_them() {
+        let mut lines = Vec::new();
+        for report in all() {
+            write(&mut lines, &report).unwrap();
+        }
+        crate::golden::check("events.jsonl", &String::from_utf8(lines).unwrap());
+    }
+}

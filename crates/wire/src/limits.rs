@@ -55,8 +55,8 @@ pub const MANIFEST_BYTES_MAX: usize = 1 << 30;
 /// longer than this.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After so long without a frame from the remote it is pinged.
+/// A side that has sent nothing for so long sends a ping, and so shows that it is there, and finds out whether the other is.
 pub const PING_AFTER: Duration = Duration::from_secs(15);
 
-/// After so long without a frame from the remote it is taken for gone.
+/// After so long without a frame from the remote it is taken for gone: two pings are lost by then.
 pub const SILENCE_MAX: Duration = Duration::from_secs(45);

@@ -26,8 +26,9 @@ impl Block {
 
 /// All blocks with a word behind their fence.
 pub(crate) fn blocks() -> Vec<Block> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
-    let text = std::fs::read_to_string(path).unwrap();
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = crate_dir.ancestors().map(|dir| dir.join("docs/protocol.md")).find(|page| page.exists());
+    let text = std::fs::read_to_string(page.unwrap()).unwrap();
     let mut lines = text.lines();
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {

@@ -23,7 +23,16 @@ pub(crate) fn describe() -> Vec<(&'static str, String)> {
             field("/etc/os-release", "PRETTY_NAME")
                 .map_or_else(|| "unknown".into(), |name| name.trim_matches('"').to_owned()),
         ),
+        (
+            "Load before the run",
+            fs::read_to_string("/proc/loadavg")
+                .map_or_else(|_| "unknown".into(), |text| first_words(&text, 3)),
+        ),
     ]
+}
+
+fn first_words(text: &str, count: usize) -> String {
+    text.split_whitespace().take(count).collect::<Vec<_>>().join(" ")
 }
 
 /// The first value of that name in a file of `name: value` or `name=value` lines.
@@ -52,6 +61,7 @@ mod tests {
         assert_eq!(value(text, "model name").as_deref(), Some("A CPU: fast"));
         assert_eq!(value(text, "PRETTY_NAME").as_deref(), Some("\"An OS\""));
         assert_eq!(value(text, "none"), None);
+        assert_eq!(first_words("0.10 0.20 0.30 1/99 4242\n", 3), "0.10 0.20 0.30");
         assert_eq!(gibibytes("25165824 kB"), "24.0 GiB");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contestant::{Contestant, Serving, Target};
-use super::program::Missing;
+use super::program::{self, Missing};
 use crate::bench::BenchError;
 use crate::bench::corpus::{Corpus, Shape};
 use crate::bench::process::Running;
@@ -59,7 +59,8 @@ impl Contestant for Drizzle {
     }
 
     fn find(&self) -> Result<String, Missing> {
-        Ok(format!("drizzle {}", env!("CARGO_PKG_VERSION")))
+        program::version_of(&self.binary, &["--version"])
+            .ok_or(Missing { program: "drizzle", how_to_get: "cargo build --release" })
     }
 
     fn takes(&self, _: Shape) -> bool {

@@ -32,7 +32,7 @@ use size::Size;
 
 use super::corpus::Corpus;
 use super::scratch::Scratch;
-use super::{BenchError, interrupt, page};
+use super::{BenchError, interrupt, machine, page};
 
 /// Runs all scenarios, and writes the page, or prints the part where the run was not a full one.
 pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
@@ -75,6 +75,8 @@ fn measure(
     size: Size,
     runs: u32,
 ) -> Result<Results, BenchError> {
+    // Before the run adds to it, since the load is part of it.
+    let machine = machine::describe();
     let participants: Vec<Participant> =
         chosen.iter().map(|one| Participant { name: one.name(), found: one.find() }).collect();
     let present = chosen.iter().zip(&participants).filter(|(_, participant)| participant.found.is_ok());
@@ -100,6 +102,7 @@ fn measure(
     drop(scratch);
     let memory_huge = with_drizzle.then(|| measure_huge(drizzle, size).map_err(|error| error.to_string()));
     Ok(Results {
+        machine,
         participants,
         runs,
         size,
@@ -167,6 +170,7 @@ mod tests {
     /// Speaks as `drizzle` does, and copies. In the folder `lie` it leaves a byte out.
     const STAND_IN: &str = r#"#!/bin/sh
 case $1 in
+--version) echo "stand-in" ;;
 share) echo '{"event":"ready"}'; echo '{"event":"shared","link":"drizzle:?'"$2"'"}'; exec sleep 1000 ;;
 get) cp -r "${2#drizzle:?}" "$4"; case $2 in */lie/*) truncate -s -1 "$4"/* ;; esac ;;
 esac

@@ -1,13 +1,14 @@
 //! Programs that may be on this machine, and how to get those that are not.
 
 use std::fmt;
+use std::path::Path;
 use std::process::Command;
 
 /// A program that was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
-    program: &'static str,
-    how_to_get: &'static str,
+    pub(crate) program: &'static str,
+    pub(crate) how_to_get: &'static str,
 }
 
 impl fmt::Display for Missing {
@@ -22,13 +23,14 @@ pub(crate) fn version(
     ask: &[&str],
     how_to_get: &'static str,
 ) -> Result<String, Missing> {
-    let missing = Missing { program, how_to_get };
-    let output = Command::new(program).args(ask).output().map_err(|_| missing.clone())?;
-    if !output.status.success() {
-        return Err(missing);
-    }
+    version_of(Path::new(program), ask).ok_or(Missing { program, how_to_get })
+}
+
+/// The same of a program at a place of its own; none when it is not there or refuses to answer.
+pub(crate) fn version_of(program: &Path, ask: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(ask).output().ok().filter(|output| output.status.success())?;
     let said = [output.stdout, output.stderr].concat();
-    Ok(String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned())
+    Some(String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned())
 }
 
 #[cfg(test)]

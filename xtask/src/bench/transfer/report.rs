@@ -8,9 +8,9 @@ use super::program::Missing;
 use super::race::Entry;
 use super::size::Size;
 use super::start::FirstStart;
+use crate::bench::page;
 use crate::bench::page::Column::{Figure, Text};
 use crate::bench::statistics::Summary;
-use crate::bench::{machine, page};
 
 const DRIZZLE: &str = "drizzle";
 /// What every ratio of the large file is taken against.
@@ -35,6 +35,7 @@ pub(crate) struct Participant {
 /// Everything that was measured. What is `None` was not asked for.
 #[derive(Debug)]
 pub(crate) struct Results {
+    pub(crate) machine: Vec<(&'static str, String)>,
     pub(crate) participants: Vec<Participant>,
     pub(crate) runs: u32,
     pub(crate) size: Size,
@@ -50,6 +51,9 @@ pub(crate) struct Results {
 pub(crate) fn write(results: &Results) -> String {
     let (file, folder) = (mebibytes(results.size.file().bytes()), results.size.folder().bytes() / 4096);
     let mut text = String::from("## Transfer: one sender, one receiver\n\n");
+    if results.size == Size::Quick {
+        text.push_str("**A quick look with little content: not the figures that are asked for.**\n\n");
+    }
     let parts = [
         format!(
             "Loopback, memory to memory, {} counted runs of each in turn after one that was compared byte for byte. \
@@ -59,9 +63,10 @@ pub(crate) fn write(results: &Results) -> String {
         ),
         page::table(
             &[Text("machine"), Text("")],
-            &machine::describe()
-                .into_iter()
-                .map(|(what, value)| vec![what.into(), value])
+            &results
+                .machine
+                .iter()
+                .map(|(what, value)| vec![(*what).into(), value.clone()])
                 .collect::<Vec<_>>(),
         ),
         participants(&results.participants),
@@ -121,7 +126,8 @@ fn memory(results: &Results) -> String {
         Some(Err(reason)) => rows.push(failed(&["huge file"], reason, 4)),
         None => {}
     }
-    let note = "All processes of a side together; a page that they share counts for each. The largest file lies on disk and is mostly holes.\n";
+    let note = "All processes of a side together; a page that they share counts for each. No receiver is shown below the peak of \
+                the benchmark itself, some 8 MiB, from which it is started. The largest file lies on disk and is mostly holes.\n";
     format!(
         "{}\n{note}",
         page::table(&[Text("program"), Figure("content MiB"), Figure("sender"), Figure("receiver")], &rows)
@@ -274,6 +280,7 @@ mod tests {
         };
         let summary = |millis| Ok(Summary::of([Duration::from_millis(millis)]).unwrap());
         Results {
+            machine: vec![],
             participants: vec![],
             runs: 1,
             size: Size::Full,

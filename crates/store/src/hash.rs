@@ -192,7 +192,7 @@ impl<'a> Worker<'a> {
         let mut hasher = ChunkHasher::new(geometry, chunk);
         let mut at = range.start;
         while at < range.end {
-            let wanted = (range.end - at).min(BUFFER_BYTES as u64) as usize;
+            let wanted = (range.end - at).min(self.buffer.len() as u64) as usize;
             let buffer = &mut self.buffer[..wanted];
             if read_full(file, buffer, at).map_err(HashError::Read)? < wanted {
                 return Err(HashError::Changed);

@@ -34,6 +34,13 @@ pub(crate) enum Claim {
     Own,
 }
 
+/// A directory that is kept open, and whether something may be made in it: to visit one does not make it writable.
+#[derive(Debug, PartialEq, Eq)]
+struct Opened {
+    path: Box<str>,
+    is_taken: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Tree {
     path: PathBuf,
@@ -41,7 +48,7 @@ pub(crate) struct Tree {
     /// Whether nothing has to be done to the root itself before something is made in it: it is the user's, or was found
     /// or made writable before.
     is_root_taken: AtomicBool,
-    open: Mutex<Lru<Box<str>, Arc<OwnedFd>>>,
+    open: Mutex<Lru<Opened, Arc<OwnedFd>>>,
 }
 
 impl Tree {
@@ -96,7 +103,9 @@ impl Tree {
                 break self.root.clone();
             }
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(directory) = open.take_up(|key| **key == *known) {
+            if let Some(directory) =
+                open.take_up(|opened| *opened.path == *known && (opened.is_taken || claim != Claim::Own))
+            {
                 break directory;
             }
             known = known.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -107,7 +116,7 @@ impl Tree {
             let whole = &path[..end];
             at = Arc::new(enter(&at, name, claim).map_err(|e| self.explain(whole, e))?);
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.put(whole.into(), at.clone());
+            open.put(Opened { path: whole.into(), is_taken: claim == Claim::Own }, at.clone());
         }
         Ok(at)
     }

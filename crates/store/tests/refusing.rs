@@ -122,7 +122,9 @@ fn without_the_right_to_write_the_error_says_so_and_the_users_folder_is_left_alo
     match outcome {
         Err(DiskError::Permission { .. }) => {}
         Ok(_) => {
-            eprintln!("this user may write everywhere, so nothing is shown here; run it as another than root")
+            eprintln!(
+                "this user may write everywhere, so nothing is shown here; run it as another than root"
+            );
         }
         Err(other) => panic!("{other}"),
     }

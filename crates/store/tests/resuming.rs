@@ -63,7 +63,7 @@ fn child() {
     let index = Index::in_directory(&place.join("state"));
     let shared = Shared::of_path(&place.join("from"), None, &index, &Progress::default()).unwrap();
     let download = open(&shared, &Place { directory: place.join("to"), partial: None }, &index);
-    let mut given = std::io::stdin().bytes();
+    let mut given = std::io::stdin().lock().bytes();
     for chunk in download.verified().missing() {
         if given.next().is_none() {
             break;

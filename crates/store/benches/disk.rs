@@ -22,6 +22,10 @@ const SMALL_BYTES: usize = 4096;
 const PIECE_BYTES: usize = 256 << 10;
 
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--peak").skip(1);
+    if let (Some(from), Some(to)) = (arguments.next(), arguments.next()) {
+        return move_all(from.as_ref(), to.as_ref());
+    }
     let place = tempfile::tempdir_in("/dev/shm").unwrap();
     let big = place.path().join("big");
     fs::write(&big, noise(BIG_BYTES)).unwrap();
@@ -39,8 +43,43 @@ fn main() {
         measure_receiving(place.path(), &big, "1 GiB", threads);
         measure_receiving(place.path(), &small, "10,000 files of 4 KiB", threads);
     }
-    let peak = fs::read_to_string("/proc/self/status").unwrap();
-    println!("{}", peak.lines().find(|line| line.starts_with("VmHWM")).unwrap());
+    measure_memory(place.path(), &big, "1 GiB");
+    measure_memory(place.path(), &small, "10,000 files of 4 KiB");
+    let huge = place.path().join("huge");
+    fs::File::create(&huge).unwrap().set_len(16 << 30).unwrap();
+    measure_memory(place.path(), &huge, "16 GiB of zeros, shared only");
+}
+
+/// The peak memory of a process of its own, which shares and then receives.
+fn measure_memory(place: &Path, path: &Path, what: &str) {
+    let to = place.join("to");
+    let output =
+        Command::new(std::env::current_exe().unwrap()).arg("--peak").args([path, &to]).output().unwrap();
+    println!("peak memory, {what}: {}", String::from_utf8_lossy(&output.stdout).trim());
+    fs::remove_dir_all(&to).unwrap();
+}
+
+/// What that process does: share `from`, receive it in `to` if there is room for it, and say how much memory it took.
+fn move_all(from: &Path, to: &Path) {
+    let index = Index::in_directory(&to.join("state"));
+    let shared = share(from, &index);
+    if shared.content().size() <= BIG_BYTES as u64 {
+        let place = Place { directory: to.into(), partial: None };
+        let download = Download::open(shared.content().clone(), &place, &index, &Progress::default());
+        let (download, mut buffer) = (Arc::new(download.unwrap()), vec![0; PIECE_BYTES]);
+        for chunk in shared.content().chunks() {
+            let (mut sink, mut at) = (download.begin(chunk).unwrap(), 0);
+            while at < shared.chunk_bytes(chunk) {
+                let count = shared.read(chunk, at, &mut buffer).unwrap();
+                sink.write(&buffer[..count]).unwrap();
+                at += count as u64;
+            }
+            assert_eq!(sink.finish().unwrap(), Verdict::Verified);
+        }
+        download.finish(&index).unwrap();
+    }
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap());
 }
 
 fn noise(bytes: usize) -> Vec<u8> {

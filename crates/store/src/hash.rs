@@ -238,3 +238,68 @@ impl<'a> Results<'a> {
         self.outcomes.into_iter().zip(whole).map(checked).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn job(file: usize, size: u64) -> Job {
+        let geometry = Geometry::for_size(size).unwrap();
+        Job { file, geometry, chunks: 0..geometry.chunk_count(), expected: None }
+    }
+
+    proptest! {
+        #[test]
+        fn batches_cover_every_chunk_once_and_none_is_large(
+            sizes in prop::collection::vec(prop_oneof![0u64..100_000, 0u64..1 << 28, 0u64..1 << 36], 0..40),
+            skipped in 0u32..3,
+        ) {
+            let mut jobs: Vec<Job> = sizes.iter().enumerate().map(|(file, &size)| job(file, size)).collect();
+            jobs.iter_mut().for_each(|job| job.chunks.start = skipped.min(job.chunks.end));
+            let mut next: Vec<u32> = jobs.iter().map(|job| job.chunks.start).collect();
+            let mut queue = Queue { jobs: &jobs, job: 0, chunk: jobs.first().map_or(0, |job| job.chunks.start) };
+            let mut batch = Vec::new();
+            loop {
+                queue.take(&mut batch);
+                if batch.is_empty() {
+                    break;
+                }
+                let mut bytes = 0;
+                for piece in &batch {
+                    prop_assert_eq!(piece.chunks.start, next[piece.job]);
+                    prop_assert!(!piece.chunks.is_empty());
+                    next[piece.job] = piece.chunks.end;
+                    bytes += Job { chunks: piece.chunks.clone(), ..jobs[piece.job].clone() }.bytes();
+                }
+                prop_assert!(bytes <= BATCH_BYTES + (16 << 20));
+            }
+            prop_assert!(next.iter().zip(&jobs).all(|(&next, job)| next == job.chunks.end));
+        }
+    }
+
+    #[test]
+    fn each_job_has_its_own_outcome() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |file: usize| place.path().join(file.to_string());
+        let jobs: Vec<Job> =
+            [10, 200_000, 10, 0, 300_000].iter().enumerate().map(|(f, &s)| job(f, s)).collect();
+        for job in &jobs {
+            std::fs::write(path(job.file), vec![7; job.geometry.size() as usize]).unwrap();
+        }
+        std::fs::write(path(1), vec![7; 150_000]).unwrap();
+        std::fs::remove_file(path(2)).unwrap();
+        let open = |file: usize| {
+            let opened = std::fs::File::open(path(file)).map(OwnedFd::from);
+            opened.map_err(|e| DiskError::of_std(path(file), e))
+        };
+        let progress = Progress::default();
+        let outcomes = hash_all(&jobs, &open, &progress);
+        assert_eq!(progress.bytes_total(), 500_020);
+        assert!(matches!(&outcomes[0], Ok(hashes) if hashes[0] == *blake3::hash(&[7; 10]).as_bytes()));
+        assert!(matches!(outcomes[1], Err(HashError::Changed)));
+        assert!(matches!(outcomes[2], Err(HashError::Disk(DiskError::NotFound { .. }))));
+        assert!(matches!(&outcomes[3], Ok(hashes) if hashes.is_empty()));
+        assert!(matches!(&outcomes[4], Ok(hashes) if hashes.len() == 5));
+    }
+}

@@ -48,7 +48,7 @@ pub enum ShareError {
         /// What was to be shared.
         path: PathBuf,
     },
-    /// It holds more than can be numbered.
+    /// It holds more chunks or entries than other peers take.
     #[error("{} holds too much to be shared as one", path.display())]
     TooLarge {
         /// What was to be shared.
@@ -102,10 +102,16 @@ fn share_folder(
         drizzle_model::ManifestError::TooManyChunks => ShareError::TooLarge { path: root.clone() },
         _ => ShareError::Changing { path: root.clone() },
     })?;
+    let too_large = || ShareError::TooLarge { path: root.clone() };
     let bytes = drizzle_wire::encode_manifest(&manifest);
-    let manifest_source =
-        MemorySource::new(bytes.into()).map_err(|_| ShareError::TooLarge { path: root.clone() })?;
+    if bytes.len() > drizzle_wire::MANIFEST_BYTES_MAX {
+        return Err(too_large());
+    }
+    let manifest_source = MemorySource::new(bytes.into()).map_err(|_| too_large())?;
     let content = Content::folder(name, manifest_source.hash(), manifest);
+    if content.chunk_count() > drizzle_wire::CHUNKS_MAX {
+        return Err(too_large());
+    }
     let served = Served { tree, paths: None, signatures };
     Ok(Shared::new(content, served, Some(manifest_source), scan.skipped, warnings))
 }
@@ -131,6 +137,9 @@ fn share_file(
     let EntryKind::File { geometry, hash, chunks } = entry.kind else {
         return Err(ShareError::Changing { path: whole });
     };
+    if geometry.chunk_count() > drizzle_wire::CHUNKS_MAX {
+        return Err(ShareError::TooLarge { path: whole });
+    }
     let content = Content::file(name, entry.metadata, hash, geometry, chunks);
     let served = Served { tree, paths: Some(path), signatures: vec![signature] };
     Ok(Shared::new(content, served, None, scan.skipped, warnings))

@@ -218,3 +218,20 @@ fn a_run_that_ended_just_before_the_last_step_is_finished_without_fetching() {
     assert!(!world.path("to/.drizzle").exists());
     assert_eq!(snapshot(&world.path("to/from")), snapshot(&world.path("from")));
 }
+
+#[test]
+fn a_start_reads_no_more_than_was_fetched() {
+    let world = World::new();
+    write(&world.path("file"), &noise(1, 100 << 16), 0o644);
+    let shared = world.share("file");
+    let download = world.download(&shared, "to");
+    for number in [3, 50, 51] {
+        let chunk = shared.content().chunk(number).unwrap();
+        assert_eq!(send(&download, chunk, &read_chunk(&shared, chunk)), Verdict::Verified);
+    }
+    drop(download);
+    let (place, progress) = (Place { directory: world.path("to"), partial: None }, Progress::default());
+    let again = Download::open(shared.content().clone(), &place, &world.index, &progress).unwrap();
+    assert_eq!(again.verified().count(), 3);
+    assert_eq!(progress.bytes_total(), 3 << 16);
+}

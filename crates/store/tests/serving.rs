@@ -171,3 +171,22 @@ fn reading_outside_of_a_chunk_is_refused() {
     let beyond = Bitmap::empty(3).chunk(2).unwrap();
     assert!(matches!(shared.read(beyond, 0, &mut buffer), Err(SourceError::Missing { .. })));
 }
+
+#[test]
+fn any_window_of_a_chunk_is_what_the_chunk_holds_there() {
+    let world = World::new();
+    make_folder(&world.path("from"));
+    let shared = world.share("from");
+    let mut random = noise(5, 1 << 16).into_iter().map(usize::from);
+    let mut below = move |end: usize| (random.next().unwrap() << 16 | random.next().unwrap() << 8) % end;
+    for chunk in shared.content().chunks() {
+        let whole = read_chunk(&shared, chunk);
+        for _ in 0..20 {
+            let offset = below(whole.len());
+            let mut window = vec![0; 1 + below(whole.len())];
+            let count = shared.read(chunk, offset as u64, &mut window).unwrap();
+            assert_eq!(count, window.len().min(whole.len() - offset));
+            assert_eq!(window[..count], whole[offset..offset + count]);
+        }
+    }
+}

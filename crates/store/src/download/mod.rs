@@ -20,6 +20,7 @@ mod finish;
 mod pack;
 mod partial;
 mod place;
+mod resume;
 mod serve;
 mod sink;
 mod slice;

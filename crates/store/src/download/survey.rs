@@ -1,23 +1,19 @@
-//! What is there before a byte is fetched: finished files, right chunks of wrong files, and chunks in partial files.
+//! What the target holds before a byte is fetched: finished files, and right chunks of wrong ones.
 //!
 //! Whatever counts was hashed here and now, or the index knows the file by its look.
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
 
-use drizzle_model::{Bitmap, EntryKind, Geometry, RelPath};
-use rustix::fs::{FileType, SeekFrom, Stat, fstat, fstatvfs, ftruncate, seek};
-use rustix::io::Errno;
+use drizzle_model::{Bitmap, EntryKind, RelPath};
+use rustix::fs::{FileType, Stat};
 
-use crate::copy::copy_range;
 use crate::hash::{HashError, Job, Outcome, hash_all};
 use crate::index::{Index, IndexWarning};
 use crate::signature::{Signature, metadata_of};
 use crate::tree::Tree;
 use crate::{Content, DiskError, Progress};
 
-use super::{Download, FileState, place};
+use super::place;
 
 /// A file that is in its place, complete and right.
 #[derive(Debug)]
@@ -188,7 +184,11 @@ fn job_of(content: &Content, candidate: &Candidate) -> Option<Job> {
 
 /// Which chunks of the job's file have the hashes they must have; none when it could not be read or changed meanwhile,
 /// and then all of it is fetched.
-fn right_chunks(content: &Content, job: &Job, outcome: Outcome) -> Result<Option<Bitmap>, DiskError> {
+pub(super) fn right_chunks(
+    content: &Content,
+    job: &Job,
+    outcome: Outcome,
+) -> Result<Option<Bitmap>, DiskError> {
     let hashes = match outcome {
         Ok(hashes) => hashes,
         Err(HashError::Cancelled) => return Err(DiskError::Cancelled),
@@ -202,146 +202,4 @@ fn right_chunks(content: &Content, job: &Job, outcome: Outcome) -> Result<Option
         }
     }
     Ok(Some(right))
-}
-
-impl Download {
-    /// Takes up what lies in the partial folder, after it got the right chunks of wrong files in the target.
-    pub(super) fn take_up(
-        &mut self,
-        right: &HashMap<usize, Bitmap>,
-        progress: &Progress,
-    ) -> Result<(), DiskError> {
-        self.check_room()?;
-        for (&entry, chunks) in right {
-            self.salvage(entry, chunks)?;
-        }
-        let jobs = self.partial_jobs()?;
-        let open = |entry: usize| {
-            let file = self.partial_folder()?.existing(entry)?;
-            file.ok_or_else(|| DiskError::NotFound { path: entry.to_string().into() })
-        };
-        let outcomes = hash_all(&jobs, &open, progress);
-        let mut found: HashMap<usize, Bitmap> = HashMap::new();
-        for (job, outcome) in jobs.into_iter().zip(outcomes) {
-            let Some(right) = right_chunks(&self.content, &job, outcome)? else { continue };
-            let all = found.entry(job.file).or_insert_with(|| Bitmap::empty(job.geometry.chunk_count()));
-            right.runs().for_each(|run| all.insert_run(run));
-        }
-        self.take_over(&found)
-    }
-
-    /// Copies chunks from a wrong file in the target to the partial file, where they are hashed once more: only that
-    /// copy cannot change under us.
-    fn salvage(&self, entry: usize, chunks: &Bitmap) -> Result<(), DiskError> {
-        let Some((geometry, _)) = self.content.file_at(entry) else { return Ok(()) };
-        let path = &self.content.entries()[entry].path;
-        let Ok(from) = self.target.open_file(path) else { return Ok(()) };
-        let partial = self.partial_folder()?;
-        let to = partial.file(entry, geometry)?;
-        for run in chunks.runs() {
-            let ends = geometry.chunk(run.first).zip(geometry.chunk(run.last));
-            let Some(range) = ends.map(|(a, b)| geometry.range(a).start..geometry.range(b).end) else {
-                continue;
-            };
-            copy_range(&from, &to, range.start, range.end - range.start)
-                .map_err(|e| partial.error(&entry.to_string(), e))?;
-        }
-        Ok(())
-    }
-
-    /// What in the partial files holds data, in whole chunks.
-    fn partial_jobs(&self) -> Result<Vec<Job>, DiskError> {
-        let (partial, mut jobs) = (self.partial_folder()?, Vec::new());
-        for (entry, file, geometry) in self.partial_files()? {
-            let error = |e| partial.error(&entry.to_string(), e);
-            if fstat(&file).map_err(error)?.st_size.cast_unsigned() != geometry.size() {
-                ftruncate(&file, geometry.size()).map_err(error)?;
-            }
-            let runs = data_runs(&file, geometry);
-            jobs.extend(runs.into_iter().map(|chunks| Job { file: entry, geometry, chunks, expected: None }));
-        }
-        Ok(jobs)
-    }
-
-    /// The partial files of what is not finished.
-    fn partial_files(&self) -> Result<Vec<(usize, OwnedFd, Geometry)>, DiskError> {
-        let (partial, mut files) = (self.partial_folder()?, Vec::new());
-        for entry in partial.entries()? {
-            let Some((geometry, _)) = self.content.file_at(entry) else { continue };
-            if self.state(entry).finished.is_some() {
-                partial.remove(&entry.to_string());
-            } else if let Some(file) = partial.existing(entry)? {
-                files.push((entry, file, geometry));
-            }
-        }
-        Ok(files)
-    }
-
-    /// Finds a disk that is too small before the network is troubled.
-    fn check_room(&self) -> Result<(), DiskError> {
-        let partial = self.partial_folder()?;
-        let sizes =
-            self.content.entries().iter().enumerate().filter(|&(entry, _)| self.state(entry).missing > 0);
-        let all: u64 = sizes.map(|(_, entry)| entry.size()).fold(0, u64::saturating_add);
-        let mut there = 0;
-        for (_, file, geometry) in self.partial_files()? {
-            let blocks = fstat(&file).map_or(0, |stat| stat.st_blocks.max(0).cast_unsigned());
-            there += (blocks * 512).min(geometry.size());
-        }
-        let device = |fd: &OwnedFd| fstat(fd).map(|stat| stat.st_dev).ok();
-        if device(partial.folder()) != device(self.target.root()) {
-            check_room_in(self.target.root(), self.path(), all)?;
-        }
-        check_room_in(partial.folder(), self.path(), all.saturating_sub(there))
-    }
-
-    /// From the chunks found in partial files to the files' states; a file that is whole is put in place at once.
-    fn take_over(&self, found: &HashMap<usize, Bitmap>) -> Result<(), DiskError> {
-        for (&entry, chunks) in found {
-            let missing = chunks.len() - chunks.count();
-            *self.state(entry) = FileState { missing, ..FileState::default() };
-            if missing == 0 {
-                self.put_in_place(entry)?;
-            }
-        }
-        let mut verified = super::lock(&self.verified);
-        for chunk in self.content.chunks() {
-            let is_found = self.content.segments(chunk).all(|segment| {
-                found.get(&segment.entry).is_some_and(|chunks| chunks.contains(segment.chunk))
-            });
-            if is_found {
-                verified.insert(chunk);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check_room_in(folder: impl AsFd, path: std::path::PathBuf, needed: u64) -> Result<(), DiskError> {
-    // A file system that does not know its size says zero.
-    let Some(stat) = fstatvfs(folder).ok().filter(|stat| stat.f_blocks > 0) else { return Ok(()) };
-    let available = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if needed > available { Err(DiskError::TooSmall { path, needed, available }) } else { Ok(()) }
-}
-
-/// The chunks of which any part holds data, as runs. Where the file system cannot say, all of them.
-fn data_runs(file: &OwnedFd, geometry: Geometry) -> Vec<Range<u32>> {
-    let (mut runs, mut at) = (Vec::<Range<u32>>::new(), 0);
-    let chunk_of = |offset: u64| (offset / geometry.chunk_size()) as u32;
-    while at < geometry.size() {
-        let start = match seek(file, SeekFrom::Data(at)) {
-            Ok(start) => start,
-            Err(Errno::NXIO) => break,
-            Err(_) => at,
-        };
-        let end =
-            seek(file, SeekFrom::Hole(start)).unwrap_or(geometry.size()).clamp(start + 1, geometry.size());
-        let run = chunk_of(start)..chunk_of(end - 1) + 1;
-        match runs.last_mut() {
-            Some(last) if run.start <= last.end => last.end = run.end.max(last.end),
-            _ => runs.push(run),
-        }
-        at = end;
-    }
-    runs
 }

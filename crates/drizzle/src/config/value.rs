@@ -219,14 +219,10 @@ mod tests {
 
     #[test]
     fn paths_in_the_file_are_taken_from_its_folder_or_from_home() {
-        let base = FileBase { folder: Path::new("/etc/d"), home: Some(Path::new("/home/u")) };
-        for (text, path) in [
-            ("x", "/etc/d/x"),
-            ("/x", "/x"),
-            ("~/x", "/home/u/x"),
-            ("~", "/home/u/"),
-            ("~other/x", "/etc/d/~other/x"),
-        ] {
+        let base = FileBase { folder: Path::new("/etc/d"), home: Some(Path::new("/u")) };
+        for (text, path) in
+            [("x", "/etc/d/x"), ("/x", "/x"), ("~/x", "/u/x"), ("~", "/u/"), ("~other/x", "/etc/d/~other/x")]
+        {
             assert_eq!(base.path(text), Path::new(path), "{text}");
         }
     }

@@ -165,14 +165,7 @@ fn status(out: &mut impl Write, fields: &StatusFields, reader: Reader) -> io::Re
         Some(tracker) => tracker_lines(out, tracker, reader)?,
         None => writeln!(out, "  tracker  none is set")?,
     }
-    writeln!(
-        out,
-        "{}",
-        match fields.processes.len() {
-            0 => "Nothing runs here.".to_owned(),
-            running => format!("{}:", count(running, "running process").replace("processs", "processes")),
-        }
-    )?;
+    writeln!(out, "{}", if fields.processes.is_empty() { "Nothing runs here." } else { "What runs here:" })?;
     fields.processes.iter().try_for_each(|process| process_lines(out, process, reader))
 }
 

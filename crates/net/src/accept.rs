@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::connection::{Connection, Ends, Protocol, Remote};
+use crate::handshake::{self, HandshakeError};
 use crate::{Identity, NetworkKey, Timeouts, tls};
 
 /// The first byte of a TLS connection: a record that holds handshake messages (RFC 8446, section 5.1).
@@ -83,26 +84,22 @@ impl Acceptor {
     }
 
     async fn handshake(&self, tcp: TcpStream) -> Result<Accepted, AcceptError> {
-        let ends = (|| {
-            tcp.set_nodelay(true)?;
-            Ok((tcp.peer_addr()?, tcp.local_addr()?))
-        })();
-        let (remote_addr, local_addr): (SocketAddr, SocketAddr) = ends.map_err(AcceptError::Io)?;
-        let stream =
-            tokio_rustls::TlsAcceptor::from(self.config.clone()).accept(tcp).await.map_err(explain)?;
-        let state = stream.get_ref().1;
-        let key = tls::key_of_remote(state.peer_certificates()).ok_or(rustls::Error::NoCertificatesPresented);
-        let peer = PeerId::from_bytes(key.map_err(AcceptError::Handshake)?);
-        let protocol = state.alpn_protocol().and_then(Protocol::from_alpn);
-        let (reader, writer) = tokio::io::split(stream);
-        let connection =
-            Connection::new(Ends { remote: Remote::Peer(peer), remote_addr, local_addr }, reader, writer);
-        match protocol {
+        let (remote_addr, local_addr) = prepare(&tcp).map_err(AcceptError::Io)?;
+        let made = handshake::accept(tcp, Arc::clone(&self.config)).await?;
+        let peer = PeerId::from_bytes(made.key);
+        let ends = Ends { remote: Remote::Peer(peer), remote_addr, local_addr };
+        let connection = Connection::new(ends, made.reader, made.writer);
+        match Protocol::from_alpn(&made.alpn) {
             Some(Protocol::Peer) => Ok(Accepted::Peer(peer, connection)),
             Some(Protocol::Api) => Ok(Accepted::Api(peer, connection)),
             None => Err(AcceptError::Handshake(rustls::Error::NoApplicationProtocol)),
         }
     }
+}
+
+fn prepare(tcp: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
+    tcp.set_nodelay(true)?;
+    Ok((tcp.peer_addr()?, tcp.local_addr()?))
 }
 
 async fn first_byte(tcp: &TcpStream) -> Result<u8, AcceptError> {
@@ -114,12 +111,12 @@ async fn first_byte(tcp: &TcpStream) -> Result<u8, AcceptError> {
     }
 }
 
-fn explain(error: io::Error) -> AcceptError {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        return AcceptError::Closed;
-    }
-    match error.downcast::<rustls::Error>() {
-        Ok(tls) => AcceptError::Handshake(tls),
-        Err(error) => AcceptError::Io(error),
+impl From<HandshakeError> for AcceptError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Closed => Self::Closed,
+            HandshakeError::Tls(error) => Self::Handshake(error),
+            HandshakeError::Io(error) => Self::Io(error),
+        }
     }
 }

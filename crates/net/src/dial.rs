@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drizzle_model::{Address, PeerId};
-use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::connect::connect;
 use crate::connection::{Connection, Ends, Protocol};
+use crate::handshake::{self, HandshakeError};
 use crate::tls::{self, WrongKey};
 use crate::{Identity, Timeouts};
 
@@ -127,31 +127,33 @@ impl Dialer {
         timeout(after, attempt).await.map_err(late)?
     }
 
-    async fn handshake(&self, tcp: TcpStream, protocol: Protocol, expect: Expect) -> io::Result<Connection> {
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        protocol: Protocol,
+        expect: Expect,
+    ) -> Result<Connection, HandshakeError> {
         tcp.set_nodelay(true)?;
         let (remote_addr, local_addr) = (tcp.peer_addr()?, tcp.local_addr()?);
-        let config = tls::client_config(self.identity.pair(), protocol, expect).map_err(io::Error::other)?;
-        let name = ServerName::IpAddress(remote_addr.ip().into());
-        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
-        let key = tls::key_of_remote(stream.get_ref().1.peer_certificates());
-        let key = key.ok_or_else(|| io::Error::other("the remote showed no key"))?;
-        if stream.get_ref().1.alpn_protocol() != Some(protocol.alpn()) {
-            return Err(io::Error::other("the remote agreed on no protocol"));
-        }
-        let (reader, writer) = tokio::io::split(stream);
-        let ends = Ends { remote: tls::remote_of(expect, key), remote_addr, local_addr };
-        Ok(Connection::new(ends, reader, writer))
+        let config = tls::client_config(self.identity.pair(), protocol, expect)?;
+        let made = handshake::connect(tcp, Arc::new(config)).await?;
+        let ends = Ends { remote: tls::remote_of(expect, made.key), remote_addr, local_addr };
+        Ok(Connection::new(ends, made.reader, made.writer))
     }
 }
 
-fn explain(address: &Address, protocol: Protocol, error: io::Error) -> DialError {
+fn explain(address: &Address, protocol: Protocol, error: HandshakeError) -> DialError {
     let address = address.clone();
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(tls) => match wrong_key(tls) {
+    match error {
+        HandshakeError::Tls(error) => match wrong_key(&error) {
             Some(&WrongKey { expected, received }) => DialError::WrongKey { address, expected, received },
-            None => DialError::Protocol { address, protocol, reason: tls.to_string() },
+            None => DialError::Protocol { address, protocol, reason: error.to_string() },
         },
-        None => DialError::Unreachable { address, source: error },
+        HandshakeError::Closed => {
+            let source = io::Error::new(io::ErrorKind::UnexpectedEof, "it hung up during the handshake");
+            DialError::Unreachable { address, source }
+        }
+        HandshakeError::Io(source) => DialError::Unreachable { address, source },
     }
 }
 

@@ -13,6 +13,7 @@ mod accept;
 mod connect;
 mod connection;
 mod dial;
+mod handshake;
 mod identity;
 mod join_proof;
 mod key_file;
@@ -20,6 +21,7 @@ mod key_pair;
 mod limits;
 mod network_key;
 mod rate;
+mod record;
 mod ticket;
 mod tls;
 

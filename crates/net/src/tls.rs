@@ -73,23 +73,34 @@ pub(crate) fn client_config(
     config.alpn_protocols = vec![protocol.alpn().to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_sni = false;
+    config.enable_secret_extraction = true;
     Ok(config)
 }
 
 /// For being called: shows `peer`, or `network` to who asks for the API, and takes any key.
 pub(crate) fn server_config(peer: &KeyPair, network: Option<&KeyPair>) -> Result<ServerConfig, Error> {
+    server_config_with(PROVIDER.clone(), peer, network)
+}
+
+/// The same with other ciphers.
+pub(crate) fn server_config_with(
+    provider: Arc<CryptoProvider>,
+    peer: &KeyPair,
+    network: Option<&KeyPair>,
+) -> Result<ServerConfig, Error> {
     let keys = KeyOfProtocol {
         peer: Arc::new(peer.certified()?),
         network: network.map(KeyPair::certified).transpose()?.map(Arc::new),
     };
     let alpn_protocols = keys.protocols().map(|(protocol, _)| protocol.alpn().to_vec()).collect();
-    let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(ClientKeyVerifier))
         .with_cert_resolver(Arc::new(keys));
     config.alpn_protocols = alpn_protocols;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
+    config.enable_secret_extraction = true;
     Ok(config)
 }
 

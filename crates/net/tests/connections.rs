@@ -1,5 +1,7 @@
 //! Two ends on loopback, real sockets: who gets through, who does not, and what each side learns.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +101,7 @@ async fn a_wrong_key_is_refused_and_named() {
     let expected = Expect::Peer(PeerId::from_bytes([7; 32]));
     match dialer().1.dial(&callee.address, Protocol::Peer, expected).await {
         Err(DialError::WrongKey { expected: e, received, .. }) => {
-            assert_eq!((e, received), (expected, callee.id))
+            assert_eq!((e, received), (expected, callee.id));
         }
         other => panic!("{other:?}"),
     }
@@ -263,6 +265,59 @@ async fn garbage_after_a_tls_byte_is_refused() {
             matches!(outcome, Err(AcceptError::Handshake(_) | AcceptError::Closed)),
             "{bytes:?}: {outcome:?}"
         );
+    }
+}
+
+/// The first flight of a real caller.
+async fn client_hello() -> Vec<u8> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::from(listener.local_addr().unwrap());
+    let call = tokio::spawn(async move { dialer().1.dial(&address, Protocol::Peer, Expect::AnyPeer).await });
+    let mut tcp = listener.accept().await.unwrap().0;
+    let mut header = [0; 5];
+    tcp.read_exact(&mut header).await.unwrap();
+    let mut hello = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+    tcp.read_exact(&mut hello).await.unwrap();
+    drop(tcp);
+    assert!(call.await.unwrap().is_err());
+    hello
+}
+
+/// A thousand first flights that are nearly right, cut into records of any length: all end in an error or wait for
+/// more, and none in a panic.
+#[tokio::test]
+async fn a_nearly_right_first_flight_does_no_harm() {
+    let hello = client_hello().await;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (random >> 33) as usize % below
+    };
+    for round in 0..1000 {
+        let mut flight = hello.clone();
+        for _ in 0..next(4) {
+            let position = next(flight.len());
+            match next(3) {
+                0 => flight[position] = next(256) as u8,
+                1 => flight.truncate(position.max(1)),
+                _ => flight.insert(position, next(256) as u8),
+            }
+        }
+        let mut records = Vec::new();
+        let mut rest = &flight[..];
+        while !rest.is_empty() {
+            let (record, later) = rest.split_at(rest.len().min(1 + next(600)));
+            records.extend([if next(20) == 0 { 20 + next(5) as u8 } else { 0x16 }, 3, 1]);
+            records.extend((record.len() as u16).to_be_bytes());
+            records.extend(record);
+            rest = later;
+        }
+        let callee = callee(None, Timeouts::default()).await;
+        let mut tcp = raw(&callee.address).await;
+        tcp.write_all(&records).await.unwrap();
+        tcp.shutdown().await.unwrap();
+        // A panic would be the task's, and unwrapping it fails.
+        assert!(callee.outcome.await.unwrap().is_err() || records[0] != 0x16, "round {round}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keys on a real disk: each process its own, kept across restarts, readable by nobody else, damage reported.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,0 +1,419 @@
+//! A node of the ring: everything put together, behind `handle`, `poll` and `next_deadline`.
+//!
+//! ```text
+//!     outside --Form--> member --Quit--> leaving --told its neighbours--> left
+//!        |                ^
+//!        `--Join--> joining (look up the own place, take the predecessor's list)
+//!                     `--taken, or no answer--> outside
+//! ```
+//!
+//! What keeps the ring is in `upkeep`, what seeks in `seek`, what the user asked for in `jobs`, what keeps the records where
+//! they belong in `keep`, and what answers others in `answer`.
+
+mod answer;
+mod join;
+mod jobs;
+mod keep;
+mod reunite;
+mod seek;
+mod upkeep;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use drizzle_model::{PeerId, Time};
+
+use crate::acquaintances::Acquaintances;
+use crate::calls::{Call, Calls, Overdue, Tries};
+use crate::config::Config;
+use crate::contact::Contact;
+use crate::event::{Input, JoinError, Notice, Operation, Output};
+use crate::fingers::Fingers;
+use crate::message::{Answer, Ask, CallId, Message, Tell};
+use crate::neighbours::{Neighbours, View};
+use crate::position::{Arc, Position};
+use crate::random::Random;
+use crate::search::Search;
+use crate::shelf::{BlobWork, Shelf};
+
+/// What an open question is for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Purpose {
+    Join,
+    CheckTwin,
+    Stabilize,
+    Ping,
+    CheckPredecessor { notifier: Option<Contact> },
+    Route(u64),
+    Owner(u64),
+    Put(Operation),
+    Get(Operation),
+    Compare(Arc),
+    HandOver,
+    Pull,
+    Settle,
+}
+
+/// What a look-up is for.
+#[derive(Debug, Clone, PartialEq)]
+enum Aim {
+    Join,
+    Finger(u16),
+    Reunite,
+    Operation(Operation),
+    Settle,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Outside,
+    Joining { since: Time },
+    Member,
+    Leaving { until: Time },
+    Left,
+}
+
+/// When what comes again comes next.
+#[derive(Debug, Clone, Copy)]
+struct Timers {
+    join: Option<Time>,
+    stabilize: Time,
+    finger: Time,
+    reunite: Time,
+    compare: Time,
+    jobs: Option<Time>,
+}
+
+/// What was last told of the neighbours, with a version that others compare.
+#[derive(Debug)]
+struct Shown {
+    version: u64,
+    predecessor: Option<Contact>,
+    predecessors: Vec<Contact>,
+    successors: Vec<Contact>,
+}
+
+/// A node of the ring.
+#[derive(Debug)]
+pub struct Ring {
+    config: Config,
+    random: Random,
+    stage: Stage,
+    through: Vec<Contact>,
+    neighbours: Neighbours<Contact>,
+    /// Those before the predecessor, as it tells them.
+    further_before: Vec<Contact>,
+    heard_predecessor: Time,
+    last_stabilized: Time,
+    /// The first successor's last full answer, with its version.
+    seen: Option<(PeerId, u64, View<Contact>)>,
+    shown: Shown,
+    fingers: Fingers,
+    calls: Calls<Purpose>,
+    searches: BTreeMap<u64, (Search, Aim)>,
+    next_search: u64,
+    jobs: BTreeMap<Operation, jobs::Job>,
+    shelf: Shelf,
+    replicas: keep::Replicas,
+    old: Acquaintances,
+    last_reunited: Option<Time>,
+    timers: Timers,
+    outputs: VecDeque<Output>,
+}
+
+impl Ring {
+    /// A node that is in no ring.
+    pub fn new(now: Time, config: Config) -> Self {
+        let config = config.bounded();
+        let mut random = Random::from_seed(config.seed);
+        let timers =
+            Timers { join: None, stabilize: now, finger: now, reunite: now, compare: now, jobs: None };
+        Self {
+            stage: Stage::Outside,
+            through: Vec::new(),
+            neighbours: Neighbours::outside(config.me, config.successors),
+            further_before: Vec::new(),
+            heard_predecessor: now,
+            last_stabilized: now,
+            seen: None,
+            // A node that comes back must not give its versions again: others may remember what they stood for.
+            shown: Shown { version: random.next(), predecessor: None, predecessors: Vec::new(), successors: Vec::new() },
+            fingers: Fingers::new(config.space, config.me.position),
+            calls: Calls::new(random.next()),
+            searches: BTreeMap::new(),
+            next_search: 0,
+            jobs: BTreeMap::new(),
+            shelf: Shelf::new(config.space, config.quotas.clone()),
+            replicas: keep::Replicas::default(),
+            old: Acquaintances::default(),
+            last_reunited: None,
+            timers,
+            outputs: VecDeque::new(),
+            random,
+            config,
+        }
+    }
+
+    /// Takes in what happened at `now`. Afterwards, [`Self::poll`] until it gives nothing.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        if self.stage == Stage::Left {
+            return;
+        }
+        match input {
+            Input::Wake => {}
+            Input::Message { from, message } => self.take_message(now, from, message),
+            Input::Unreachable(peer) => self.unreachable(now, peer),
+            Input::Form { others } => self.form(now, &others),
+            Input::Join { through } => self.begin_join(now, through),
+            Input::Quit => self.quit(now),
+            Input::LookUp { operation, target } => self.begin_look_up(now, operation, target),
+            Input::Store { operation, record } => self.begin_store(now, operation, record),
+            Input::Request { operation, key } => self.begin_request(now, operation, key),
+            Input::Cancel(operation) => self.cancel(operation),
+            Input::BlobArrived(blob) => self.shelf.blob_is_here(blob),
+            Input::BlobNotGiven { blob, from } => self.shelf.blob_not_given(blob, from),
+        }
+        self.take_deadlines(now);
+        self.show_changes(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        self.shelf.next_work().map(|work| match work {
+            BlobWork::Fetch(blob, from) => Output::FetchBlob { blob, from },
+            BlobWork::Drop(blob) => Output::DropBlob(blob),
+        })
+    }
+
+    /// When to call [`Self::handle`] with [`Input::Wake`], if nothing happens before.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let timers = self.timers;
+        let of_stage = match self.stage {
+            Stage::Left => return None,
+            Stage::Outside => [None; 4],
+            Stage::Joining { .. } => [timers.join, None, None, None],
+            Stage::Member => {
+                [Some(timers.stabilize), Some(timers.finger), Some(timers.reunite), Some(timers.compare)]
+            }
+            Stage::Leaving { until } => [Some(until), Some(timers.compare), None, None],
+        };
+        of_stage.into_iter().flatten().chain(self.calls.next_deadline()).chain(timers.jobs).min()
+    }
+
+    /// Whether this node is in the ring.
+    pub fn is_member(&self) -> bool {
+        self.neighbours.is_member()
+    }
+
+    /// This node.
+    pub fn me(&self) -> Contact {
+        self.config.me
+    }
+
+    /// Those before this node, the closest first.
+    pub fn predecessors(&self) -> Vec<Contact> {
+        let mut before: Vec<Contact> =
+            self.neighbours.predecessor().into_iter().chain(self.further_before.iter().copied()).collect();
+        before.truncate(self.config.replicas + 1);
+        before
+    }
+
+    /// Those after this node, the closest first.
+    pub fn successors(&self) -> &[Contact] {
+        self.neighbours.successors()
+    }
+
+    /// How many records this node keeps.
+    pub fn record_count(&self) -> usize {
+        self.shelf.len()
+    }
+
+    /// The records that this node keeps.
+    pub fn records(&self) -> impl Iterator<Item = &crate::record::Record> {
+        self.shelf.records()
+    }
+
+    /// Recounts everything; an error is a bug.
+    pub fn check_invariants(&self) -> Result<(), &'static str> {
+        self.calls.check()?;
+        self.shelf.check()?;
+        let me = self.config.me;
+        let list = self.neighbours.successors();
+        if list.len() > self.config.successors || list.contains(&me) {
+            return Err("the successor list is too long, or names its owner");
+        }
+        let space = self.config.space;
+        if !list.is_sorted_by_key(|entry| space.distance(me.position, entry.position)) {
+            return Err("the successor list does not go clockwise");
+        }
+        let is_waiting = self.neighbours.asked().is_some();
+        let has_call = self.calls.any(|call| matches!(call.purpose, Purpose::Stabilize | Purpose::Join));
+        if is_waiting != has_call {
+            return Err("a query about the neighbours and its call must be open together");
+        }
+        let aims = self.searches.values().filter(|(_, aim)| !matches!(aim, Aim::Operation(_))).count();
+        if aims > AIMS_MAX || self.jobs.len() > jobs::JOBS_MAX {
+            return Err("too many look-ups or jobs are open");
+        }
+        Ok(())
+    }
+
+    fn take_message(&mut self, now: Time, from: Contact, message: Message) {
+        if from.peer == self.config.me.peer || !self.config.space.contains(from.position) {
+            return;
+        }
+        if self.neighbours.predecessor() == Some(from) {
+            self.heard_predecessor = now;
+        }
+        match message {
+            Message::Ask(id, ask) => {
+                let answer = self.answer(now, from, ask);
+                self.send(from, Message::Answer(id, answer));
+            }
+            Message::Answer(id, answer) => self.take_answer(now, from, id, answer),
+            Message::Tell(tell) => self.take_notice(now, from, tell),
+        }
+    }
+
+    fn take_answer(&mut self, now: Time, from: Contact, id: CallId, answer: Answer) {
+        let Some((call, round_trip)) = self.calls.answered(now, id, from.peer) else { return };
+        let Call { to, ask, purpose, .. } = call;
+        match purpose {
+            Purpose::Join => self.join_answered(now, to, answer),
+            Purpose::CheckTwin => self.twin_lives(to, &answer),
+            Purpose::Stabilize => self.stabilize_answered(now, to, round_trip, answer),
+            Purpose::Ping => self.ping_answered(now, to, round_trip, &answer),
+            Purpose::CheckPredecessor { notifier } => self.predecessor_answered(now, to, notifier, &answer),
+            Purpose::Route(search) | Purpose::Owner(search) => self.search_answered(now, search, to, answer),
+            Purpose::Put(operation) => self.put_answered(now, operation, to, &answer),
+            Purpose::Get(operation) => self.get_answered(now, operation, to, answer),
+            Purpose::Compare(arc) => self.compare_answered(now, to, arc, &ask, answer),
+            Purpose::HandOver => self.handed_over(&ask, &answer),
+            Purpose::Pull => self.pulled(now, to, answer),
+            Purpose::Settle => self.settled(now, to, &ask, &answer),
+        }
+    }
+
+    fn take_notice(&mut self, now: Time, from: Contact, tell: Tell) {
+        match tell {
+            Tell::Notify { predecessors } => self.notified(now, from, predecessors),
+            Tell::Stabilize => self.stabilize_soon(now),
+            Tell::Quit => self.peer_quit(now, from),
+            Tell::Merge(contact) => self.hear_of_other_ring(now, contact),
+        }
+    }
+
+    fn call_failed(&mut self, now: Time, call: Call<Purpose>) {
+        match call.purpose {
+            Purpose::Join => self.join_unanswered(now, call.to),
+            Purpose::CheckTwin => self.try_join_again(now),
+            Purpose::Stabilize | Purpose::Ping => self.peer_gone(now, call.to),
+            Purpose::CheckPredecessor { notifier } => self.predecessor_gone(now, call.to, notifier),
+            Purpose::Route(search) | Purpose::Owner(search) => self.search_unanswered(now, search, call.to),
+            Purpose::Put(operation) => self.put_unanswered(now, operation, call.to),
+            Purpose::Get(operation) => self.get_unanswered(now, operation),
+            Purpose::Compare(_) | Purpose::HandOver | Purpose::Pull | Purpose::Settle => {}
+        }
+    }
+
+    fn take_deadlines(&mut self, now: Time) {
+        while let Some(overdue) = self.calls.overdue(now) {
+            match overdue {
+                Overdue::Retry { id, to, ask, purpose } => {
+                    self.send(to, Message::Ask(id, ask));
+                    self.call_missed(now, to, purpose);
+                }
+                Overdue::Failed(call) => self.call_failed(now, call),
+            }
+        }
+        match self.stage {
+            Stage::Joining { .. } => self.join_on_time(now),
+            Stage::Member => {
+                self.upkeep_on_time(now);
+                self.keep_on_time(now);
+            }
+            Stage::Leaving { .. } => self.leave_on_time(now),
+            Stage::Outside | Stage::Left => {}
+        }
+        self.jobs_on_time(now);
+    }
+
+    fn unreachable(&mut self, now: Time, peer: PeerId) {
+        let calls = self.calls.unreachable(peer);
+        if let Some(contact) = self.known_neighbour(peer) {
+            self.peer_gone(now, contact);
+        }
+        for call in calls {
+            self.call_failed(now, call);
+        }
+    }
+
+    fn known_neighbour(&self, peer: PeerId) -> Option<Contact> {
+        let known = self.neighbours.successors().iter().copied();
+        known.chain(self.neighbours.predecessor()).chain(self.fingers.contacts()).find(|one| one.peer == peer)
+    }
+
+    /// Tells of new neighbours, and sees that what is kept follows them.
+    fn show_changes(&mut self, now: Time) {
+        if self.is_shown() && self.predecessors() == self.shown.predecessors {
+            return;
+        }
+        self.shown.version = self.shown.version.wrapping_add(1);
+        self.shown.predecessor = self.neighbours.predecessor();
+        self.shown.predecessors = self.predecessors();
+        self.shown.successors = self.successors().to_vec();
+        let (predecessors, successors) = (self.shown.predecessors.clone(), self.shown.successors.clone());
+        self.outputs.push_back(Output::Neighbours { predecessors, successors });
+        self.compare_soon(now);
+    }
+
+    /// Whether what others are told under the present version is what is so.
+    fn is_shown(&self) -> bool {
+        self.shown.predecessor == self.neighbours.predecessor()
+            && self.shown.successors == self.neighbours.successors()
+    }
+
+    fn ask(&mut self, now: Time, to: Contact, ask: Ask, purpose: Purpose, tries: Tries) {
+        let id = self.calls.open(now, to, ask.clone(), purpose, tries);
+        self.send(to, Message::Ask(id, ask));
+    }
+
+    fn tell(&mut self, to: Contact, tell: Tell) {
+        self.send(to, Message::Tell(tell));
+    }
+
+    fn send(&mut self, to: Contact, message: Message) {
+        self.outputs.push_back(Output::Send { to, message });
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.outputs.push_back(Output::Noticed(notice));
+    }
+
+    fn unix_seconds(&self, now: Time) -> u64 {
+        self.config.unix_seconds_at_origin.saturating_add(now.since_origin().as_secs())
+    }
+
+    /// The part of the circle that belongs to this node; unknown while its predecessor is.
+    fn own_arc(&self) -> Option<Arc> {
+        let me = self.config.me.position;
+        self.neighbours.predecessor().map(|before| Arc { after: before.position, until: me })
+    }
+
+    fn owns(&self, position: Position) -> bool {
+        match self.own_arc() {
+            Some(arc) => arc.contains(position),
+            None => self.neighbours.successors().is_empty(),
+        }
+    }
+}
+
+/// Look-ups of the node's own that may be open at once: joining, fingers, reuniting and settling, some of each.
+const AIMS_MAX: usize = 16;
+
+/// How long a node tries to join before it says that nobody answered.
+const JOIN_PATIENCE: Duration = Duration::from_secs(30);

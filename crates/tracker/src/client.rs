@@ -172,19 +172,19 @@ impl Client {
             let nothing = api::RegisterDto { port, files: Vec::new() };
             return self.call(Call::post(path::REGISTER, &nothing)?).await.map(|_| Vec::new());
         }
-        let files = files.iter().map(api::RegistrationDto::from);
+        let files: Vec<_> = files.iter().map(api::RegistrationDto::from).collect();
         self.in_batches(path::REGISTER, files, |files| api::RegisterDto { port, files }).await
     }
 
     /// Takes files back: one verdict for each, in order.
     pub async fn unregister(&self, keys: &[FileKey]) -> Result<Vec<Verdict>, ClientError> {
-        let keys = keys.iter().map(api::KeyDto::from);
+        let keys: Vec<_> = keys.iter().map(api::KeyDto::from).collect();
         self.in_batches(path::UNREGISTER, keys, |files| api::UnregisterDto { files }).await
     }
 
     /// Says which chunks are here besides those that the tracker knows of (S0.6): one verdict for each file.
     pub async fn add_chunks(&self, files: &[(FileKey, Vec<ChunkRun>)]) -> Result<Vec<Verdict>, ClientError> {
-        let files = files.iter().map(|(key, runs)| api::FileHavesDto::new(key, runs));
+        let files: Vec<_> = files.iter().map(|(key, runs)| api::FileHavesDto::new(key, runs)).collect();
         self.in_batches(path::HAVES, files, |files| api::HavesDto { files }).await
     }
 
@@ -264,11 +264,13 @@ impl Client {
     async fn in_batches<T: Serialize, R: Serialize>(
         &self,
         path: &str,
-        things: impl ExactSizeIterator<Item = T>,
+        things: Vec<T>,
         request: impl Fn(Vec<T>) -> R,
     ) -> Result<Vec<Verdict>, ClientError> {
         let mut verdicts = Vec::with_capacity(things.len());
-        for batch in batches(things) {
+        // All batches at once: an iterator of closures, kept across an await, would keep the future from being `Send`.
+        let batches: Vec<Vec<T>> = batches(things.into_iter()).collect();
+        for batch in batches {
             let expected = batch.len();
             let answer: api::VerdictsDto = self.call(Call::post(path, &request(batch))?).await?.read()?;
             verdicts.append(&mut answer::verdicts(answer.verdicts, expected)?);

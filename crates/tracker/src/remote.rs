@@ -49,14 +49,14 @@ impl Remote {
     }
 
     fn take_kept(&self) -> Option<Line> {
-        let line = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        line.sender.is_ready().then_some(line)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn send_over(&self, mut line: Line, request: Request<Full<Bytes>>) -> Result<Reply, ClientError> {
+        let lost = |error: hyper::Error| ClientError::Lost { reason: error.to_string() };
         let exchange = async {
-            let response = line.sender.send_request(request).await;
-            let response = response.map_err(|error| ClientError::Lost { reason: error.to_string() })?;
+            line.sender.ready().await.map_err(lost)?;
+            let response = line.sender.send_request(request).await.map_err(lost)?;
             read_whole(response, Some(line.tracker)).await
         };
         let late = |_| ClientError::Lost { reason: format!("no answer within {} s", CALL_TIMEOUT.as_secs()) };

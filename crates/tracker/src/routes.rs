@@ -304,3 +304,48 @@ impl<T: DeserializeOwned, S: Sync + Send> FromRequestParts<S> for Asked<T> {
 
 /// How long a tracker waits between two looks for leases that ran out while nobody asked.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::network::Admission;
+    use axum::body::{Body as HttpBody, Bytes};
+    use axum::http::StatusCode;
+    use hyper::body::Frame;
+    use tower::ServiceExt;
+
+    /// A body that never ends keeps neither its request nor its room.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let tracker = Arc::new(Tracker::new(
+            Network::ephemeral(Admission::Open).unwrap(),
+            Arc::new(SystemClock::start()),
+        ));
+        let peer = PeerId::from_bytes([1; 32]);
+        let here = "127.0.0.1:1".parse().unwrap();
+        let mut request = Request::post(path::REGISTER)
+            .header("authorization", format!("Bearer {}", tracker.issue(peer)))
+            .body(HttpBody::new(Never))
+            .unwrap();
+        request.extensions_mut().insert(Asker::new(Some(peer), here, here));
+        let answer = router(Arc::clone(&tracker)).oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(tracker.large_bodies.available_permits(), LARGE_BODIES_BYTES);
+    }
+
+    /// A body of which nothing comes.
+    struct Never;
+
+    impl hyper::body::Body for Never {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+}

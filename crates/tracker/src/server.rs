@@ -164,3 +164,52 @@ async fn tick(tracker: Weak<Tracker>) {
         tokio::time::sleep(TICK).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Admission;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    /// Less than any answer has, so that an answer that nobody reads is stuck.
+    const PIPE_BYTES: usize = 64;
+
+    fn call(server: &Server) -> (DuplexStream, impl Future<Output = ()> + use<>) {
+        let (near, far) = duplex(PIPE_BYTES);
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let server = server.clone();
+        (near, async move { server.speak_http(Asker::new(None, here, here), far).await })
+    }
+
+    /// In time that is made to pass: a connection is at an end within a minute wherever its caller fell silent.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_silent_ends() {
+        let server = Server::new(Network::ephemeral(Admission::Open).unwrap());
+        for said in ["", "GET /heal", "GET /healthz HTTP/1.1\r\n\r\n"] {
+            let (mut near, served) = call(&server);
+            near.write_all(said.as_bytes()).await.unwrap();
+            let ended = tokio::time::timeout(Duration::from_secs(60), served).await;
+            assert!(ended.is_ok(), "still open a minute after {said:?}");
+        }
+    }
+
+    /// A peer that renews every few seconds keeps its connection for as long as it likes.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_silent_goes_on() {
+        let server = Server::new(Network::ephemeral(Admission::Open).unwrap());
+        let (mut near, served) = call(&server);
+        let served = tokio::spawn(served);
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            near.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut answer = [0; 15];
+            near.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200 OK");
+            let mut rest = Vec::new();
+            while !rest.ends_with(b"}") {
+                rest.push(near.read_u8().await.unwrap());
+            }
+        }
+        assert!(!served.is_finished());
+    }
+}

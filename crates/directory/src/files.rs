@@ -78,11 +78,11 @@ impl Files {
         }
     }
 
-    /// The files behind `after`, in the order of their names.
-    pub(crate) fn after(&self, after: Option<&FileKey>) -> impl Iterator<Item = &File> {
+    /// The files behind `after`, in the order of their names. Where each is in the table is not looked up, which would cost
+    /// more than to look at its name.
+    pub(crate) fn after(&self, after: Option<&FileKey>) -> impl Iterator<Item = (&Arc<FileKey>, FileId)> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let ids = self.by_key.range::<FileKey, _>((start, Bound::Unbounded));
-        ids.filter_map(|(_, &id)| self.file(id))
+        self.by_key.range::<FileKey, _>((start, Bound::Unbounded)).map(|(key, &id)| (key, id))
     }
 
     /// All files of that name.

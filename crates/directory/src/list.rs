@@ -87,13 +87,13 @@ impl Directory {
         let files_max = files_max.clamp(1, PAGE_FILES_MAX);
         let mut page = Page { files: Vec::new(), next: None, version: self.version };
         let mut room = String::new();
-        for (scanned, file) in self.files.after(after).enumerate() {
+        for (scanned, (key, id)) in self.files.after(after).enumerate() {
             if page.files.len() == files_max || scanned == PAGE_SCAN_MAX {
                 return page;
             }
-            page.next = Some(Arc::clone(&file.key));
-            if file.sources > 0 && filter.takes(file.key.name.as_str(), &mut room) {
-                page.files.push(listed(file));
+            page.next = Some(Arc::clone(key));
+            if filter.takes(key.name.as_str(), &mut room) {
+                page.files.extend(self.files.file(id).filter(|file| file.sources > 0).map(listed));
             }
         }
         page.next = None;

@@ -4,8 +4,9 @@
 pub mod limits {
     /// Peers at one time: what a flood of new keys can cost is some 60 MB.
     pub const PEERS_MAX: usize = 1 << 18;
-    /// Files of one peer. Whoever has more shares a folder, which is one file here.
-    pub const FILES_PER_PEER_MAX: u32 = 100_000;
+    /// Files of one peer. Whoever has more shares a folder, which is one file here. Bounded by the time that it takes to
+    /// forget them all when the peer leaves, some 50 ms, in which nobody else is answered.
+    pub const FILES_PER_PEER_MAX: u32 = 50_000;
     /// All names of one peer's files together, in bytes: room for [`FILES_PER_PEER_MAX`] long ones.
     pub const NAME_BYTES_PER_PEER_MAX: u64 = 16 << 20;
     /// Chunks of all files that one peer has in part: each costs a bit. Room for 64 files of a tebibyte.
@@ -20,9 +21,9 @@ pub mod limits {
     pub const REPORTS_PER_HOLDING_MAX: usize = 16;
     /// Files in one page of a listing.
     pub const PAGE_FILES_MAX: usize = 1000;
-    /// Names that are looked at for one page, so that a search that finds nothing ends in some 10 ms. A page may
+    /// Names that are looked at for one page, so that a search that finds nothing ends in a few milliseconds. A page may
     /// therefore hold less than was asked for, or nothing, and still have a next one.
-    pub const PAGE_SCAN_MAX: usize = 65_536;
+    pub const PAGE_SCAN_MAX: usize = 16_384;
     /// Files of one name or one hash in the answer to a single question.
     pub const LOCATED_FILES_MAX: usize = 64;
     /// Files of one name or one hash that are looked at to choose those.

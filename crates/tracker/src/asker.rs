@@ -17,7 +17,7 @@ use drizzle_net::Ticket;
 
 use crate::encoding;
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::Tracker;
+use crate::tracker::Tracker;
 
 /// The two ends of the connection on which a request came.
 #[derive(Debug, Clone, Copy)]

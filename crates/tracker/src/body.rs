@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::limits::{BODY_BYTES_MAX, SMALL_BODY_BYTES};
 use crate::problem::{Problem, ProblemKind};
-use crate::routes::Tracker;
+use crate::tracker::Tracker;
 
 /// A body of at most `MAX` bytes.
 pub(crate) struct Body<T, const MAX: usize = BODY_BYTES_MAX>(pub(crate) T);

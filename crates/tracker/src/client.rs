@@ -1,11 +1,12 @@
 //! The tracker, as a peer sees it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use drizzle_directory::Registration;
 use drizzle_model::{ChunkRun, ContentHash, FileKey, Invite, PeerId, RelPath};
-use drizzle_net::{DialError, Dialer, JoinProof, Ticket};
+use drizzle_net::{Dialer, JoinProof, Ticket};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request, header};
@@ -13,72 +14,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{self, AnswerError, Cursor, Listing, Located, Membership, Renewal, Verdict};
+use crate::answer::{self, Cursor, Listing, Located, Membership, Renewal, Verdict};
 use crate::api::{self, path};
 use crate::asker::Asker;
 use crate::batch::batches;
+use crate::client_error::ClientError;
 use crate::encoding;
 use crate::problem::{ProblemDto, ProblemKind};
 use crate::remote::Remote;
-use crate::transport::{Reply, Transport};
-
-/// Why a call brought no answer, by whose fault it is.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// Nobody there: no address of the invite answers.
-    #[error("the tracker cannot be reached: {reason}")]
-    Unreachable {
-        /// What happened at each address.
-        reason: String,
-    },
-    /// Nobody there any more: the connection broke, or no answer came in time.
-    #[error("the tracker did not answer: {reason}")]
-    Lost {
-        /// What happened.
-        reason: String,
-    },
-    /// The tracker is another one than the invite names, or does not let this peer in.
-    #[error("refused: {reason}")]
-    Refused {
-        /// Why.
-        reason: String,
-    },
-    /// The tracker does not know this peer any more, since it was started anew or the lease ran out: register again.
-    #[error("the tracker does not know this peer, or no longer")]
-    Lapsed,
-    /// Nobody has registered what was asked for.
-    #[error("nobody has registered that")]
-    NotFound,
-    /// The tracker has no room at this time.
-    #[error("the tracker is busy: {reason}")]
-    Busy {
-        /// What it says.
-        reason: String,
-    },
-    /// The tracker and this client do not understand each other.
-    #[error("the tracker does not speak as expected: {reason}")]
-    Protocol {
-        /// What was wrong.
-        reason: String,
-    },
-}
-
-impl ClientError {
-    /// What many addresses that failed come to: if one of them is somebody else, that is what to know.
-    pub(crate) fn from_failures(failures: &[DialError]) -> Self {
-        let texts: Vec<String> = failures.iter().map(DialError::to_string).collect();
-        let reason = texts.join("; ");
-        let is_other = |failure: &DialError| matches!(failure, DialError::WrongKey { .. });
-        if failures.iter().any(is_other) { Self::Refused { reason } } else { Self::Unreachable { reason } }
-    }
-}
-
-impl From<AnswerError> for ClientError {
-    fn from(error: AnswerError) -> Self {
-        Self::Protocol { reason: error.to_string() }
-    }
-}
+use crate::reply::Reply;
+use crate::transport::Transport;
 
 /// What to look for in names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -292,7 +237,10 @@ impl Client {
     }
 
     async fn send(&self, call: &Call, ticket: Option<&Ticket>) -> Result<Reply, Failure> {
+        let asked = Instant::now();
         let reply = self.inner.transport.send(call.request(ticket)?).await?;
+        let path = call.path.split('?').next().unwrap_or_default();
+        tracing::debug!(path, status = reply.status.as_u16(), took = ?asked.elapsed(), "asked the tracker");
         if reply.status.is_success() { Ok(reply) } else { Err(reply.failure()) }
     }
 

@@ -17,9 +17,9 @@ use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::client::ClientError;
+use crate::client_error::ClientError;
 use crate::limits::{ADDRESS_HEAD_START, CALL_TIMEOUT};
-use crate::transport::{Reply, read_whole};
+use crate::reply::{Reply, read_whole};
 
 pub(crate) struct Remote {
     invite: Invite,

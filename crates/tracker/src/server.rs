@@ -21,10 +21,14 @@ use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADER_TIMEOUT, WRITE_TIMEOUT};
 use crate::network::Network;
-use crate::routes::{TICK, Tracker, router};
+use crate::routes::router;
+use crate::tracker::Tracker;
 
 /// How long to wait when the system cannot give another connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait between two looks for leases that ran out while nobody asked.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A tracker. Clones are the same one; it lasts until the last is dropped.
 #[derive(Clone)]

@@ -1,0 +1,38 @@
+//! What all connections of a tracker share.
+
+use std::sync::Arc;
+
+use drizzle_model::PeerId;
+use drizzle_net::Ticket;
+use tokio::sync::Semaphore;
+
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::encoding;
+use crate::limits::{LARGE_BODIES_BYTES, TICKET_LIFETIME};
+use crate::network::Network;
+
+pub(crate) struct Tracker {
+    pub(crate) network: Network,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) large_bodies: Semaphore,
+}
+
+impl Tracker {
+    pub(crate) fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
+        let catalogue = Catalogue::new(Arc::clone(&clock));
+        Self { network, clock, catalogue, large_bodies: Semaphore::new(LARGE_BODIES_BYTES) }
+    }
+
+    /// A ticket as text.
+    pub(crate) fn issue(&self, peer: PeerId) -> String {
+        let ticket = self.network.issue(peer, self.clock.unix_s() + TICKET_LIFETIME.as_secs());
+        encoding::encode(&ticket.to_bytes())
+    }
+
+    /// Whether less than half of the ticket's time is left.
+    pub(crate) fn is_due(&self, ticket: &Ticket) -> bool {
+        ticket.expires_unix_s() < self.clock.unix_s() + TICKET_LIFETIME.as_secs() / 2
+    }
+}

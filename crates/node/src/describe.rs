@@ -8,7 +8,7 @@ use drizzle_model::{
 };
 use drizzle_wire::{
     ByeReason, Channel, ChannelKind, Chunks, DataHeader, FrameHead, HASHES_MAX, HashCount,
-    ManifestDecodeError, Message, UnavailableReason, decode_manifest,
+    MANIFEST_BYTES_MAX, ManifestDecodeError, Message, UnavailableReason, decode_manifest,
 };
 use tokio::time::timeout;
 
@@ -18,8 +18,6 @@ use crate::lane::{FrameError, Greeted, read_fields, read_head, read_piece, write
 const CHANNEL: Channel = Channel::new(0);
 /// A source that does not bring the next answer in so long is passed over for another.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// A larger manifest is refused: it is held in memory. At some 120 bytes a file it speaks of four million files.
-const MANIFEST_BYTES_MAX: u64 = 512 << 20;
 /// More messages than this that answer nothing are too many: a source could keep the asker for ever with them.
 const PASSED_OVER_MAX: usize = 1000;
 /// How many chunks of a manifest are asked for at once.
@@ -55,6 +53,14 @@ pub(crate) enum DescribeError {
     /// The source: a part of the manifest is false.
     #[error("chunk {0} of the manifest is not what was asked for")]
     FalseChunk(u32),
+    /// The source: chunk hashes do not fix a file's size, and it names a wrong one.
+    #[error("the peer says that it has {received} bytes, expected {expected}")]
+    FalseSize {
+        /// As the link or the tracker has it.
+        expected: u64,
+        /// As the source has it.
+        received: u64,
+    },
     /// The content: its hash is right, but it is no manifest.
     #[error("it is no folder: {0}")]
     NoManifest(#[from] ManifestDecodeError),
@@ -69,18 +75,30 @@ pub(crate) enum DescribeError {
 impl DescribeError {
     /// Whether the source told a falsehood, as against having nothing to tell.
     pub(crate) fn is_lie(&self) -> bool {
-        matches!(self, Self::FalseHashes(_) | Self::FalseChunk(_) | Self::Nonsense(_))
+        matches!(
+            self,
+            Self::FalseHashes(_) | Self::FalseChunk(_) | Self::FalseSize { .. } | Self::Nonsense(_)
+        )
     }
 }
 
-/// Asks the source at the other end what `hash` stands for.
-pub(crate) async fn describe(
-    source: &mut Greeted,
-    hash: ContentHash,
-    kind: ContentKind,
-) -> Result<Description, DescribeError> {
+/// What is asked about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) hash: ContentHash,
+    pub(crate) kind: ContentKind,
+    /// The size of all its files together, as the link or the tracker has it.
+    pub(crate) size: u64,
+}
+
+/// Asks the source at the other end what a hash stands for.
+pub(crate) async fn describe(source: &mut Greeted, subject: Subject) -> Result<Description, DescribeError> {
+    let Subject { hash, kind, size } = subject;
     let mut asking = Asking { source, buffer: Vec::new(), passed_over: 0 };
     let (geometry, metadata) = asking.open(hash).await?;
+    if kind == ContentKind::File && geometry.size() != size {
+        return Err(DescribeError::FalseSize { expected: size, received: geometry.size() });
+    }
     let chunks = asking.chunk_hashes(hash, geometry).await?;
     let description = match kind {
         ContentKind::File => Description::File { geometry, chunks, metadata },
@@ -136,6 +154,9 @@ impl Asking<'_> {
         geometry: Geometry,
     ) -> Result<ChunkHashes, DescribeError> {
         let expected = geometry.chunk_count() as usize;
+        if expected == 1 {
+            return Ok(ChunkHashes::prove(&hash, geometry, vec![*hash.as_bytes()])?);
+        }
         let mut hashes: Vec<[u8; 32]> = Vec::new();
         while let Some(count) = HashCount::new((expected - hashes.len()).min(HASHES_MAX)) {
             self.say(&Message::WantHashes { channel: CHANNEL, first: hashes.len() as u32, count }).await?;
@@ -168,7 +189,7 @@ impl Asking<'_> {
 
     /// Brings all of a small content into memory, each chunk checked before the next is begun.
     async fn content(&mut self, geometry: Geometry, chunks: &ChunkHashes) -> Result<Vec<u8>, DescribeError> {
-        if geometry.size() > MANIFEST_BYTES_MAX {
+        if geometry.size() > MANIFEST_BYTES_MAX as u64 {
             return Err(DescribeError::ManifestTooLarge { received: geometry.size() });
         }
         let all: Vec<_> = geometry.chunks().collect();

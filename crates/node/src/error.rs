@@ -143,6 +143,12 @@ pub enum ShareError {
         /// The tracker's reason.
         reason: String,
     },
+    /// It is more than one content can hold.
+    #[error("{name} holds too many files or bytes to be shared as one")]
+    TooLarge {
+        /// What was to be shared.
+        name: RelPath,
+    },
     /// This node is shutting down.
     #[error("this peer is shutting down")]
     Closing,
@@ -158,7 +164,7 @@ impl ShareError {
             }
             Self::Store(_) => ErrorKind::Disk,
             Self::Tracker { error, .. } => client_kind(error),
-            Self::Refused { .. } | Self::Closing => ErrorKind::Other,
+            Self::Refused { .. } | Self::TooLarge { .. } | Self::Closing => ErrorKind::Other,
         }
     }
 
@@ -167,6 +173,7 @@ impl ShareError {
         match self {
             Self::Tracker { error, .. } => client_hint(error),
             Self::Store(StoreShareError::Disk(error)) => error.hint().map(str::to_owned),
+            Self::TooLarge { .. } => Some("share its sub-folders one by one".to_owned()),
             _ => None,
         }
     }

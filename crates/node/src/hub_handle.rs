@@ -3,7 +3,8 @@
 use drizzle_model::Address;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::input::{Candidate, Command, ContentId, Input, NewContent};
+use crate::content_key::ContentId;
+use crate::input::{Candidate, Command, Input, NewContent};
 use crate::lane::Greeted;
 
 /// Gives commands to the hub. Clones speak to the same one. A hub that has shut down takes them without effect.

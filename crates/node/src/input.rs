@@ -1,26 +1,14 @@
-//! All that can happen to the hub, in one enum: lanes, calls and commands speak to it through one bounded queue.
+//! All that can happen to the hub but on its lanes: who calls, who was called, and what the owner wants.
 
 use std::sync::Arc;
 
-use drizzle_model::{Address, Bitmap, ChunkHashes, ChunkIndex, ContentHash, Metadata, NetworkId, PeerId};
+use drizzle_model::{Address, Bitmap, ChunkHashes, ChunkIndex, Metadata, PeerId};
 use drizzle_store::{DiskError, Download, Source};
 use drizzle_swarm::ChunkSizes;
-use drizzle_wire::{Channel, ChannelKind, Message};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::lane::{Greeted, LaneId, UploadEnd};
-
-/// The number of a content, never used twice in the life of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ContentId(pub(crate) u64);
-
-/// What names a content to peers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ContentKey {
-    pub(crate) network: NetworkId,
-    pub(crate) hash: ContentHash,
-    pub(crate) kind: ChannelKind,
-}
+use crate::content_key::{ContentId, ContentKey};
+use crate::lane::Greeted;
 
 /// A content that the hub is to serve, and to fetch where there is a download.
 pub(crate) struct NewContent {
@@ -87,20 +75,6 @@ pub(crate) enum Input {
     Called(Box<Greeted>),
     /// A call to a candidate ended.
     Dialled { content: ContentId, candidate: Candidate, greeted: Result<Box<Greeted>, String> },
-    /// A message came.
-    Message { lane: LaneId, message: Message },
-    /// A piece of a chunk came.
-    Arrived { lane: LaneId, content: ContentId, chunk: ChunkIndex, bytes: u64 },
-    /// A whole chunk came, is right, and is on disk.
-    Verified { lane: LaneId, content: ContentId, chunk: ChunkIndex, bytes: u64 },
-    /// A whole chunk came, and is wrong.
-    Corrupt { lane: LaneId, content: ContentId, chunk: ChunkIndex },
-    /// The disk does not take a content.
-    DiskFailed { content: ContentId, error: DiskError },
-    /// An upload is over.
-    UploadEnded { lane: LaneId, channel: Channel, chunk: ChunkIndex, end: UploadEnd },
-    /// A connection is gone.
-    LaneDown { lane: LaneId, why: Option<String> },
     /// The node's owner wants something.
     Command(Command),
 }

@@ -4,6 +4,7 @@
 
 mod calling;
 mod candidates;
+mod content_key;
 mod describe;
 mod error;
 mod event;

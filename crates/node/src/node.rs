@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::calling::{Caller, call_from};
 use crate::error::{FetchError, ShareError, StartError, TrackerError};
 use crate::event::Event;
-use crate::fetch::{FetchRequest, Fetched, Fetcher};
+use crate::fetch::{FetchRequest, Fetched, Means};
 use crate::hub::{Hub, HubSettings};
 use crate::hub_handle::HubHandle;
 use crate::lane::{Greeter, Limits};
@@ -39,7 +39,7 @@ pub struct Node {
     embedded: Option<(Server, Invite)>,
     memberships: Memberships,
     dialer: Dialer,
-    fetcher: Fetcher,
+    means: Means,
     sharer: Sharer,
     networks: Mutex<Vec<Network>>,
     hub: JoinHandle<()>,
@@ -89,7 +89,7 @@ impl Node {
         let index = Index::in_directory(&settings.state_dir);
         let (refresh, patience) = (settings.refresh, settings.patience);
         let sharer = Sharer { hub: handle.clone(), index: index.clone(), events: events.clone() };
-        let fetcher = Fetcher { hub: handle, caller, index, events, refresh, patience };
+        let means = Means { hub: handle, caller, index, events, refresh, patience };
         let networks = Mutex::default();
         let node = Self {
             identity,
@@ -97,7 +97,7 @@ impl Node {
             embedded,
             memberships,
             dialer,
-            fetcher,
+            means,
             sharer,
             networks,
             hub,
@@ -141,7 +141,7 @@ impl Node {
             port: self.listen_addr.port(),
             addresses: own_addresses(self.listen_addr),
             memberships: self.memberships.clone(),
-            events: self.fetcher.events.clone(),
+            events: self.means.events.clone(),
         }
     }
 
@@ -165,7 +165,7 @@ impl Node {
 
     /// Fetches something. Several may run at once; dropped in the middle, it goes on from there the next time.
     pub async fn fetch(&self, network: &Network, request: FetchRequest) -> Result<Fetched, FetchError> {
-        self.fetcher.fetch(network, request).await
+        self.means.fetch(network, request).await
     }
 
     /// Says goodbye to trackers and peers, and ends; waits no longer than two seconds.
@@ -177,7 +177,7 @@ impl Node {
                 .into_iter()
                 .map(|network| tokio::spawn(async move { network.leave().await }))
                 .collect();
-            self.fetcher.hub.shut_down().await;
+            self.means.hub.shut_down().await;
             for leaving in leaving {
                 // A tracker that is down learns by the lease.
                 let _ = leaving.await;

@@ -7,15 +7,16 @@ use std::time::Duration;
 use drizzle_model::{Bitmap, FileKey, Link, NetworkId, RelPath};
 use drizzle_store::{Chunking, Index, Progress, Shared, Source};
 use drizzle_swarm::ChunkSizes;
-use drizzle_wire::ChannelKind;
+use drizzle_wire::{CHUNKS_MAX, ChannelKind, MANIFEST_BYTES_MAX};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::content_key::ContentKey;
 use crate::error::ShareError;
 use crate::event::Event;
 use crate::hub_handle::HubHandle;
-use crate::input::{ContentEvent, ContentKey, NewContent};
+use crate::input::{ContentEvent, NewContent};
 use crate::network::Network;
 
 /// How often the one who waits for hashes hears how far they are.
@@ -59,6 +60,7 @@ impl Sharer {
         name: Option<RelPath>,
     ) -> Result<SharedItem, ShareError> {
         let shared = Arc::new(self.hash(path, name).await?);
+        check_size(&shared)?;
         let watcher = self.take_up(network.id(), &shared).await?;
         let key = shared.content().key();
         network.register(key.clone(), shared.content().metadata().mtime, Bitmap::full(key.chunks)).await?;
@@ -101,6 +103,16 @@ impl Sharer {
         }
         Ok(events)
     }
+}
+
+/// What is larger than the protocol carries is refused before anybody hears of it.
+fn check_size(shared: &Shared) -> Result<(), ShareError> {
+    let content = shared.content();
+    let manifest_bytes = shared.manifest().map_or(0, |manifest| manifest.geometry().size());
+    if content.chunk_count() > CHUNKS_MAX || manifest_bytes > MANIFEST_BYTES_MAX as u64 {
+        return Err(ShareError::TooLarge { name: content.name().clone() });
+    }
+    Ok(())
 }
 
 /// What the hub serves for something shared: a file, or a folder and the bytes of its manifest.

@@ -1,5 +1,7 @@
 //! Two or three nodes in one process, over real sockets and disks: what is shared arrives, whole and alike.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on should say where, and stop.
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

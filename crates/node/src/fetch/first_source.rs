@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use drizzle_model::{ContentHash, ContentKind, NetworkId, PeerId};
+use drizzle_model::{NetworkId, PeerId};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
 use crate::calling::{CallError, Caller};
-use crate::describe::{DescribeError, Description, describe};
+use crate::describe::{DescribeError, Description, Subject, describe};
 use crate::input::Candidate;
 use crate::lane::{Greeted, HelloError};
 
@@ -53,8 +53,7 @@ enum Failure {
 pub(super) struct Search {
     caller: Caller,
     network: NetworkId,
-    hash: ContentHash,
-    kind: ContentKind,
+    subject: Subject,
     waiting: VecDeque<(Instant, Candidate)>,
     reasons: Vec<String>,
     liars: Vec<PeerId>,
@@ -65,12 +64,12 @@ impl Search {
     pub(super) fn new(
         caller: Caller,
         network: NetworkId,
-        (hash, kind): (ContentHash, ContentKind),
+        subject: Subject,
         candidates: &[Candidate],
     ) -> Self {
         let now = Instant::now();
         let waiting = candidates.iter().map(|candidate| (now, candidate.clone())).collect();
-        Self { caller, network, hash, kind, waiting, reasons: Vec::new(), liars: Vec::new(), refusals: 0 }
+        Self { caller, network, subject, waiting, reasons: Vec::new(), liars: Vec::new(), refusals: 0 }
     }
 
     /// Searches until a source is found, or patience ends, or no candidate is left that could be asked again.
@@ -95,7 +94,7 @@ impl Search {
                 }
                 () = sleep_until(due.unwrap_or(end)), if due.is_some() => {
                     if let Some((_, candidate)) = self.waiting.pop_front() {
-                        attempts.spawn(attempt(self.caller.clone(), self.network, (self.hash, self.kind), candidate));
+                        attempts.spawn(attempt(self.caller.clone(), self.network, self.subject, candidate));
                         next_start = Instant::now() + HEAD_START;
                     }
                 }
@@ -152,14 +151,9 @@ impl Search {
     }
 }
 
-async fn attempt(
-    caller: Caller,
-    network: NetworkId,
-    (hash, kind): (ContentHash, ContentKind),
-    candidate: Candidate,
-) -> Attempt {
+async fn attempt(caller: Caller, network: NetworkId, subject: Subject, candidate: Candidate) -> Attempt {
     let result = match caller.call(&candidate, network).await {
-        Ok(mut greeted) => match describe(&mut greeted, hash, kind).await {
+        Ok(mut greeted) => match describe(&mut greeted, subject).await {
             Ok(description) => Ok((greeted, description)),
             Err(error) => Err(Failure::Describe(Some(greeted.peer), error)),
         },

@@ -1,18 +1,18 @@
 //! Which hash is meant, under which name it is to appear, and who may have it.
 
-use drizzle_model::{ContentHash, ContentKind, RelPath};
+use drizzle_model::RelPath;
 use drizzle_tracker::ClientError;
 use tracing::debug;
 
-use super::What;
+use super::request::What;
+use crate::describe::Subject;
 use crate::error::FetchError;
 use crate::input::Candidate;
 use crate::network::Network;
 
 /// What is to be fetched, from whom.
 pub(super) struct Resolved {
-    pub(super) hash: ContentHash,
-    pub(super) kind: ContentKind,
+    pub(super) subject: Subject,
     pub(super) name: RelPath,
     pub(super) candidates: Vec<Candidate>,
 }
@@ -37,7 +37,8 @@ pub(super) async fn resolve(network: &Network, what: &What) -> Result<Resolved, 
             let known: Vec<_> = candidates.iter().map(|candidate| candidate.address.clone()).collect();
             let of_link = link.peers.iter().filter(|address| !known.contains(address));
             candidates.extend(of_link.map(|address| Candidate { address: address.clone(), peer: None }));
-            Ok(Resolved { hash: link.hash, kind: link.kind, name: link.name.clone(), candidates })
+            let subject = Subject { hash: link.hash, kind: link.kind, size: link.size };
+            Ok(Resolved { subject, name: link.name.clone(), candidates })
         }
     }
 }
@@ -53,5 +54,6 @@ async fn by_name(network: &Network, name: &RelPath) -> Result<Resolved, FetchErr
     if candidates.is_empty() {
         return Err(FetchError::NoSource { name: name.clone(), reasons: Vec::new() });
     }
-    Ok(Resolved { hash: key.hash, kind: key.kind, name: key.name, candidates })
+    let subject = Subject { hash: key.hash, kind: key.kind, size: key.size };
+    Ok(Resolved { subject, name: key.name, candidates })
 }

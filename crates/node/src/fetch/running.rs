@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tracing::debug;
 
-use super::Fetcher;
+use super::means::Means;
 use super::tally::Tally;
+use crate::content_key::{ContentId, ContentKey};
 use crate::error::FetchError;
 use crate::event::Event;
-use crate::input::{Candidate, ContentEvent, ContentId, ContentKey, NewContent};
+use crate::input::{Candidate, ContentEvent, NewContent};
 use crate::lane::Greeted;
 use crate::network::{HaveBatch, Network};
 use crate::share::{manifest_content, sizes_of};
@@ -27,7 +28,7 @@ const HAVES_EVERY: Duration = Duration::from_secs(1);
 const STARVED_GAP: Duration = Duration::from_secs(2);
 
 pub(super) struct Running {
-    fetcher: Fetcher,
+    means: Means,
     network: Network,
     download: Arc<Download>,
     /// The content that is fetched, and with a folder the bytes of its manifest, which are served on.
@@ -55,7 +56,7 @@ enum Step {
 impl Running {
     /// Gives the content to the hub.
     pub(super) async fn start(
-        fetcher: &Fetcher,
+        means: &Means,
         network: &Network,
         download: Arc<Download>,
         manifest_bytes: Option<Arc<[u8]>>,
@@ -80,11 +81,11 @@ impl Running {
         let manifest = manifest.map(|manifest| manifest_content(network.id(), content, &manifest));
         let mut ids = Vec::new();
         for new in [whole].into_iter().chain(manifest) {
-            ids.push(fetcher.hub.add(new).await.ok_or(FetchError::Closing)?);
+            ids.push(means.hub.add(new).await.ok_or(FetchError::Closing)?);
         }
         let now = Instant::now();
         let running = Self {
-            fetcher: fetcher.clone(),
+            means: means.clone(),
             network: network.clone(),
             tally: Tally::new(Time::ORIGIN, done, content.size()),
             haves: HaveBatch::new(content.key(), content.metadata().mtime, have),
@@ -104,12 +105,12 @@ impl Running {
 
     /// Uses a connection that is there already.
     pub(super) async fn attach(&self, greeted: Greeted, address: Address) {
-        self.fetcher.hub.attach(self.ids[0], greeted, address).await;
+        self.means.hub.attach(self.ids[0], greeted, address).await;
     }
 
     /// Names peers that may have it.
     pub(super) async fn candidates(&self, candidates: Vec<Candidate>) {
-        self.fetcher.hub.candidates(self.ids[0], candidates).await;
+        self.means.hub.candidates(self.ids[0], candidates).await;
     }
 
     /// Watches until every chunk is here. Says who sent how many bytes, and what the hub now serves.
@@ -123,7 +124,7 @@ impl Running {
             }
             Err(error) => {
                 for id in &self.ids {
-                    self.fetcher.hub.remove(*id).await;
+                    self.means.hub.remove(*id).await;
                 }
                 Err(error)
             }
@@ -133,7 +134,7 @@ impl Running {
     async fn watch(&mut self) -> Result<(), FetchError> {
         let mut progress = interval(PROGRESS_EVERY);
         let mut haves = interval_at(Instant::now() + HAVES_EVERY, HAVES_EVERY);
-        let mut refresh = interval_at(Instant::now() + self.fetcher.refresh, self.fetcher.refresh);
+        let mut refresh = interval_at(Instant::now() + self.means.refresh, self.means.refresh);
         for timer in [&mut progress, &mut haves, &mut refresh] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
@@ -206,8 +207,7 @@ impl Running {
     /// When nobody has what is missing for too long, a fetch ends; after a lie sooner, and blaming it.
     fn check_patience(&mut self) -> Result<(), FetchError> {
         let blamed = !self.liars.is_empty() || !self.changed.is_empty();
-        let patience =
-            if blamed { self.fetcher.patience.min(BLAMED_PATIENCE) } else { self.fetcher.patience };
+        let patience = if blamed { self.means.patience.min(BLAMED_PATIENCE) } else { self.means.patience };
         match self.stuck_since {
             Some(since) if since.elapsed() >= patience => Err(self.out_of_patience()),
             _ => Ok(()),
@@ -218,7 +218,7 @@ impl Running {
         let name = self.name().clone();
         let peers: Vec<PeerId> = self.liars.iter().chain(&self.changed).copied().collect();
         if peers.is_empty() {
-            let waited = format!("nobody who has what is missing for {} s", self.fetcher.patience.as_secs());
+            let waited = format!("nobody who has what is missing for {} s", self.means.patience.as_secs());
             FetchError::NoSource { name, reasons: vec![waited] }
         } else {
             FetchError::Integrity { name, peers }
@@ -244,7 +244,7 @@ impl Running {
     /// Asks who else has it, and goes on meanwhile.
     fn locate_soon(&mut self) {
         self.located_at = Instant::now();
-        let (network, hub, id) = (self.network.clone(), self.fetcher.hub.clone(), self.ids[0]);
+        let (network, hub, id) = (self.network.clone(), self.means.hub.clone(), self.ids[0]);
         let hash = self.download.content().hash();
         tokio::spawn(async move {
             match network.candidates(hash).await {
@@ -289,7 +289,7 @@ impl Running {
 
     fn tell(&self, event: Event) {
         // Nobody listening is no reason to stop.
-        let _ = self.fetcher.events.send(event);
+        let _ = self.means.events.send(event);
     }
 }
 

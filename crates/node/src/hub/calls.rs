@@ -4,7 +4,8 @@ use drizzle_model::{Address, NetworkId, PeerId};
 use tracing::debug;
 
 use super::Hub;
-use crate::input::{Candidate, ContentId, Input};
+use crate::content_key::ContentId;
+use crate::input::{Candidate, Input};
 use crate::lane::Greeted;
 
 /// Calls under way for one content at once.

@@ -7,9 +7,10 @@ use drizzle_wire::{Channel, Message};
 
 use super::Hub;
 use super::content::Content;
-use super::lanes::Use;
+use super::lane_state::{LaneState, Use};
 use crate::candidates::Candidates;
-use crate::input::{Command, ContentId, NewContent};
+use crate::content_key::ContentId;
+use crate::input::{Command, NewContent};
 use crate::lane::LaneId;
 
 impl Hub {
@@ -81,13 +82,14 @@ impl Hub {
         for (lane, channel) in self.channels_of(id) {
             if let Some(state) = self.lanes.get_mut(&lane) {
                 state.channels.remove(&channel);
+                state.lane.expectations.forget(channel);
             }
             self.say(lane, Message::Close { channel });
         }
     }
 
     fn channels_of(&self, id: ContentId) -> Vec<(LaneId, Channel)> {
-        let of_lane = |(lane, state): (&LaneId, &super::lanes::LaneState)| {
+        let of_lane = |(lane, state): (&LaneId, &LaneState)| {
             let lane = *lane;
             let is_of = |used: &Use| matches!(used, Use::Open(of) | Use::Opening(of) if *of == id);
             let channels = state.channels.iter().filter(move |(_, used)| is_of(used));

@@ -6,15 +6,12 @@ use std::sync::Arc;
 use drizzle_model::{Bitmap, ChunkHashes, ChunkIndex, Metadata, PeerId, Time};
 use drizzle_store::{Download, Source};
 use drizzle_swarm::{PeerKey, Swarm};
-use drizzle_wire::Channel;
 use tokio::sync::mpsc;
 
+use super::lane_state::Place;
 use crate::candidates::Candidates;
-use crate::input::{ContentEvent, ContentKey};
-use crate::lane::LaneId;
-
-/// A channel on a lane.
-pub(super) type Place = (LaneId, Channel);
+use crate::content_key::ContentKey;
+use crate::input::ContentEvent;
 
 pub(super) struct Content {
     pub(super) key: ContentKey,

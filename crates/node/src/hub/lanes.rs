@@ -1,4 +1,4 @@
-//! Lanes that come and go, and the channels on them.
+//! Lanes that come and go, the channels on them, and what happens on their way.
 
 use std::collections::HashMap;
 
@@ -9,25 +9,10 @@ use drizzle_wire::{ByeReason, ByeText, Channel, Held, Message};
 use tracing::{debug, info};
 
 use super::Hub;
-use super::content::Place;
-use crate::input::{ContentEvent, ContentId};
+use super::lane_state::{LaneState, Place, Use};
+use crate::content_key::ContentId;
+use crate::input::ContentEvent;
 use crate::lane::{Greeted, Lane, LaneId, Order, UploadEnd};
-
-/// What a channel is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    /// This side has opened it and waits for the answer.
-    Opening(ContentId),
-    /// Both sides speak of the content.
-    Open(ContentId),
-}
-
-/// A lane and what is spoken of on it.
-pub(super) struct LaneState {
-    pub(super) lane: Lane,
-    pub(super) peer: PeerKey,
-    pub(super) channels: HashMap<Channel, Use>,
-}
 
 impl Hub {
     /// Puts a greeted connection to use; none when there are too many already.
@@ -39,9 +24,9 @@ impl Hub {
         self.numbers.lane += 1;
         let id = LaneId(self.numbers.lane);
         let name = (greeted.network, greeted.peer);
-        let lane = Lane::open(id, greeted, self.own_inputs.clone(), self.limits.clone());
+        let lane = Lane::open(id, greeted, self.own_news.clone(), self.limits.clone());
         let peer = self.know_peer(name, id);
-        self.lanes.insert(id, LaneState { lane, peer, channels: HashMap::new() });
+        self.lanes.insert(id, LaneState { lane, peer, channels: HashMap::new(), opened_last: None });
         Some(id)
     }
 

@@ -8,12 +8,13 @@ use drizzle_wire::{
     ByeReason, CHANNELS_MAX, Channel, ChannelKind, HashCount, Hashes, Held, Message, PEERS_MAX, PeerAddress,
     Peers, RefuseReason, UnavailableReason,
 };
-use tracing::debug;
+use tracing::{debug, trace};
 
 use super::Hub;
-use super::content::{Content, Place};
-use super::lanes::Use;
-use crate::input::{Candidate, ContentEvent, ContentId, ContentKey};
+use super::content::Content;
+use super::lane_state::{Place, Use};
+use crate::content_key::{ContentId, ContentKey};
+use crate::input::{Candidate, ContentEvent};
 use crate::lane::LaneId;
 
 impl Hub {
@@ -21,22 +22,23 @@ impl Hub {
         if !self.lanes.contains_key(&lane) {
             return;
         }
+        trace!(target: "drizzle::fetch", lane = lane.0, ?message);
         match message {
             Message::Open { channel, hash, kind, have } => self.hear_open(lane, channel, (hash, kind), have),
             Message::Opened { channel, have, .. } => self.hear_opened(lane, channel, have),
             Message::Unavailable { channel, reason } => self.hear_unavailable(lane, channel, reason),
             Message::Close { channel } => self.hear_close(lane, channel),
             Message::WantHashes { channel, first, count } => {
-                self.hear_want_hashes((lane, channel), first, count)
+                self.hear_want_hashes((lane, channel), first, count);
             }
             Message::Want { channel, chunks } => self.hear_chunks((lane, channel), &chunks, Self::wanted),
             Message::Cancel { channel, chunks } => self.hear_chunks((lane, channel), &chunks, Self::unwanted),
             Message::Refuse { channel, chunk, reason } => self.hear_refuse((lane, channel), chunk, reason),
             Message::Have { channel, runs } => {
-                self.hear_runs((lane, channel), &runs, |peer, run| SwarmInput::Have { peer, run })
+                self.hear_runs((lane, channel), &runs, |peer, run| SwarmInput::Have { peer, run });
             }
             Message::Lost { channel, runs } => {
-                self.hear_runs((lane, channel), &runs, |peer, run| SwarmInput::Lost { peer, run })
+                self.hear_runs((lane, channel), &runs, |peer, run| SwarmInput::Lost { peer, run });
             }
             Message::Peers { channel, peers } => self.hear_peers((lane, channel), &peers),
             Message::Ping { nonce } => self.say(lane, Message::Pong { nonce }),
@@ -56,14 +58,13 @@ impl Hub {
         (hash, kind): (drizzle_model::ContentHash, ChannelKind),
         have: Option<Held>,
     ) {
-        let Some(state) = self.lanes.get(&lane) else { return };
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
         let open_by_remote = state.channels.keys().filter(|of| of.opener() == channel.opener()).count();
-        if channel.opener() == state.lane.side
-            || state.channels.contains_key(&channel)
-            || open_by_remote >= CHANNELS_MAX
-        {
+        let is_next = channel.opener() != state.lane.side && state.opened_last < Some(channel.number());
+        if !is_next || open_by_remote >= CHANNELS_MAX {
             return self.misbehaves(lane, "a channel that is not free, or too many");
         }
+        state.opened_last = Some(channel.number());
         let key = ContentKey { network: state.lane.network, hash, kind };
         let remote = state.lane.peer;
         let content = self.by_key.get(&key).and_then(|id| Some((*id, self.contents.get(id)?)));
@@ -97,9 +98,8 @@ impl Hub {
     }
 
     fn hear_opened(&mut self, lane: LaneId, channel: Channel, have: Held) {
-        let Some(Use::Opening(id)) = self.use_of(lane, channel) else {
-            return self.misbehaves(lane, "an answer to nothing");
-        };
+        // An answer for a channel that was closed from here meanwhile crossed with that.
+        let Some(Use::Opening(id)) = self.use_of(lane, channel) else { return };
         let Some(content) = self.contents.get(&id) else { return };
         let have = have.into_bitmap();
         if have.len() != content.have.len() {
@@ -109,9 +109,7 @@ impl Hub {
     }
 
     fn hear_unavailable(&mut self, lane: LaneId, channel: Channel, reason: UnavailableReason) {
-        let Some(Use::Opening(id)) = self.use_of(lane, channel) else {
-            return self.misbehaves(lane, "an answer to nothing");
-        };
+        let Some(Use::Opening(id)) = self.use_of(lane, channel) else { return };
         let now = self.now();
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         state.channels.remove(&channel);
@@ -126,15 +124,18 @@ impl Hub {
     fn hear_close(&mut self, lane: LaneId, channel: Channel) {
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         // Closing may cross with closing from here.
+        state.lane.expectations.forget(channel);
         if let Some(Use::Open(id)) = state.channels.remove(&channel) {
             self.channel_closed((lane, channel), id);
         }
     }
 
     fn hear_want_hashes(&mut self, (lane, channel): Place, first: u32, count: HashCount) {
-        let hashes = self.open_content((lane, channel)).and_then(|(_, content)| content.hashes.clone());
+        // A channel that was closed from here meanwhile: the question crossed with that.
+        let Some((_, content)) = self.open_content((lane, channel)) else { return };
         let end = first as usize + count.number() as usize;
-        let asked = hashes.as_ref().and_then(|hashes| hashes.as_slice().get(first as usize..end));
+        let hashes = content.hashes.as_ref();
+        let asked = hashes.and_then(|hashes| hashes.as_slice().get(first as usize..end));
         match asked.and_then(|asked| Hashes::new(asked.to_vec())) {
             Some(hashes) => self.say(lane, Message::Hashes { channel, first, hashes }),
             None => self.misbehaves(lane, "hashes that are not there were asked for"),
@@ -215,7 +216,7 @@ impl Hub {
         }
         content.swarm.handle(now, SwarmInput::Refused { peer, chunk, reason });
         if let Some(state) = self.lanes.get(&place.0) {
-            state.lane.expectations.remove(place.1, number);
+            state.lane.expectations.remove((place.1, number));
         }
         self.stirred.insert(id);
     }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use drizzle_model::{ChunkIndex, ChunkRun};
 use drizzle_swarm::{DropReason, Input as SwarmInput, Output, PeerKey, Refusal};
 use drizzle_wire::{ByeReason, Channel, Chunks, Message, RefuseReason, Runs};
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 
 use super::Hub;
-use crate::input::{ContentEvent, ContentId};
+use crate::content_key::ContentId;
+use crate::input::ContentEvent;
 use crate::lane::{Expected, LaneId, Order, Upload};
 
 impl Hub {
     /// Does what the content's machine says, until it is quiet.
     pub(super) fn carry_out(&mut self, id: ContentId) {
         while let Some(output) = self.contents.get_mut(&id).and_then(|content| content.swarm.poll()) {
+            trace!(target: "drizzle::fetch", content = id.0, ?output);
             match output {
                 Output::Request { peer, chunk } => self.request(id, peer, chunk),
                 Output::Cancel { peer, chunk } => self.cancel(id, peer, chunk),
@@ -22,10 +24,10 @@ impl Hub {
                 Output::Stop { peer, chunk } => self.stop(id, peer, chunk),
                 Output::Refuse { peer, chunk, reason } => self.refuse(id, peer, chunk, reason),
                 Output::Announce { peer, run } => {
-                    self.announce(id, peer, run, |channel, runs| Message::Have { channel, runs })
+                    self.announce(id, peer, run, |channel, runs| Message::Have { channel, runs });
                 }
                 Output::Retract { peer, run } => {
-                    self.announce(id, peer, run, |channel, runs| Message::Lost { channel, runs })
+                    self.announce(id, peer, run, |channel, runs| Message::Lost { channel, runs });
                 }
                 Output::Drop { peer, why } => self.drop_peer(id, peer, why),
                 Output::Starved => self.tell(id, ContentEvent::Starved),

@@ -4,19 +4,19 @@
 //! not asked for, or no longer is wanted, is read over.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use drizzle_model::ChunkIndex;
 use drizzle_net::{RateLimiter, ReadHalf};
-use drizzle_store::{ChunkSink, DiskError, Download, Source, Verdict};
+use drizzle_store::{ChunkSink, DiskError, Source, Verdict};
 use drizzle_wire::{Channel, DataHeader, FrameHead, SILENCE_MAX};
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use super::LaneId;
+use super::expectations::{Expectations, Expected};
 use super::frame::{FrameError, read_fields, read_head, read_piece};
-use crate::input::{ContentId, Input};
+use super::news::{Happening, LaneId, LaneNews};
+use crate::content_key::ContentId;
 
 /// Why a lane reads no more.
 #[derive(Debug, thiserror::Error)]
@@ -40,37 +40,6 @@ pub(crate) enum ReadError {
     Closing,
 }
 
-/// A chunk that was asked for on a lane.
-#[derive(Clone)]
-pub(crate) struct Expected {
-    pub(crate) content: ContentId,
-    pub(crate) chunk: ChunkIndex,
-    pub(crate) download: Arc<Download>,
-}
-
-/// What was asked for on a lane, by channel and chunk number. The hub puts in what it asks for before it asks, and takes out what
-/// it no longer wants.
-#[derive(Clone, Default)]
-pub(crate) struct Expectations(Arc<Mutex<HashMap<(Channel, u32), Expected>>>);
-
-impl Expectations {
-    pub(crate) fn insert(&self, channel: Channel, expected: Expected) {
-        self.lock().insert((channel, expected.chunk.number()), expected);
-    }
-
-    pub(crate) fn remove(&self, channel: Channel, chunk: u32) -> bool {
-        self.lock().remove(&(channel, chunk)).is_some()
-    }
-
-    fn find(&self, key: (Channel, u32)) -> Option<Expected> {
-        self.lock().get(&key).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Channel, u32), Expected>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// A chunk of which some pieces have come.
 struct Arriving {
     content: ContentId,
@@ -84,7 +53,7 @@ pub(crate) struct Reader {
     lane: LaneId,
     stream: ReadHalf,
     expectations: Expectations,
-    inputs: mpsc::Sender<Input>,
+    news: mpsc::Sender<LaneNews>,
     limit: RateLimiter,
     arriving: HashMap<(Channel, u32), Arriving>,
     buffer: Vec<u8>,
@@ -95,10 +64,10 @@ impl Reader {
         lane: LaneId,
         stream: ReadHalf,
         expectations: Expectations,
-        inputs: mpsc::Sender<Input>,
+        news: mpsc::Sender<LaneNews>,
         limit: RateLimiter,
     ) -> Self {
-        Self { lane, stream, expectations, inputs, limit, arriving: HashMap::new(), buffer: Vec::new() }
+        Self { lane, stream, expectations, news, limit, arriving: HashMap::new(), buffer: Vec::new() }
     }
 
     /// Reads until the connection ends or the peer breaks the protocol.
@@ -106,25 +75,25 @@ impl Reader {
         loop {
             let head =
                 timeout(SILENCE_MAX, read_head(&mut self.stream)).await.map_err(|_| ReadError::Silence)??;
-            let frame = async {
-                match head {
-                    FrameHead::Data(head) => {
-                        let header = read_piece(&mut self.stream, head, &mut self.buffer).await?;
-                        self.limit.take(self.buffer.len() as u64).await;
-                        self.take_piece(header).await
-                    }
-                    FrameHead::Message(head) => {
-                        let message = read_fields(&mut self.stream, head, &mut self.buffer).await?;
-                        self.tell(Input::Message { lane: self.lane, message }).await
-                    }
+            match head {
+                FrameHead::Data(head) => {
+                    let piece = read_piece(&mut self.stream, head, &mut self.buffer);
+                    let header = timeout(SILENCE_MAX, piece).await.map_err(|_| ReadError::Silence)??;
+                    // Waiting for the own limit is no silence of the peer.
+                    self.limit.take(self.buffer.len() as u64).await;
+                    self.take_piece(header).await?;
                 }
-            };
-            timeout(SILENCE_MAX, frame).await.map_err(|_| ReadError::Silence)??;
+                FrameHead::Message(head) => {
+                    let fields = read_fields(&mut self.stream, head, &mut self.buffer);
+                    let message = timeout(SILENCE_MAX, fields).await.map_err(|_| ReadError::Silence)??;
+                    self.tell(Happening::Message(message)).await?;
+                }
+            }
         }
     }
 
-    async fn tell(&mut self, input: Input) -> Result<(), ReadError> {
-        self.inputs.send(input).await.map_err(|_| ReadError::Closing)
+    async fn tell(&mut self, what: Happening) -> Result<(), ReadError> {
+        self.news.send(LaneNews { lane: self.lane, what }).await.map_err(|_| ReadError::Closing)
     }
 
     /// Gives the piece in `buffer` to its chunk, if that is still wanted.
@@ -151,7 +120,7 @@ impl Reader {
             return self.fail(key, content, error).await;
         }
         let whole = arriving.received >= arriving.bytes;
-        self.tell(Input::Arrived { lane: self.lane, content, chunk, bytes: received }).await?;
+        self.tell(Happening::Arrived { content, chunk, bytes: received }).await?;
         if whole { self.finish(key).await } else { Ok(()) }
     }
 
@@ -159,18 +128,17 @@ impl Reader {
         let Some(Arriving { content, chunk, sink, bytes, .. }) = self.arriving.remove(&key) else {
             return Ok(());
         };
-        let lane = self.lane;
         let verdict = match block_in_place(|| sink.finish()) {
             Ok(verdict) => verdict,
             Err(error) => return self.fail(key, content, error).await,
         };
-        // Whoever takes the expectation out decides: a chunk that was cancelled meanwhile is not reported.
-        if !self.expectations.remove(key.0, key.1) {
+        // Gone meanwhile with its channel: nobody waits for it.
+        if !self.expectations.remove(key) {
             return Ok(());
         }
         self.tell(match verdict {
-            Verdict::Verified => Input::Verified { lane, content, chunk, bytes },
-            Verdict::Corrupt => Input::Corrupt { lane, content, chunk },
+            Verdict::Verified => Happening::Verified { content, chunk, bytes },
+            Verdict::Corrupt => Happening::Corrupt { content, chunk },
         })
         .await
     }
@@ -182,8 +150,8 @@ impl Reader {
         error: DiskError,
     ) -> Result<(), ReadError> {
         self.arriving.remove(&key);
-        self.expectations.remove(key.0, key.1);
-        self.tell(Input::DiskFailed { content, error }).await
+        self.expectations.remove(key);
+        self.tell(Happening::DiskFailed { content, error }).await
     }
 }
 

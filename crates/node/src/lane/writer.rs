@@ -17,8 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use super::LaneId;
-use crate::input::Input;
+use super::news::{Happening, LaneId, LaneNews, UploadEnd};
 
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,20 +41,13 @@ pub(crate) enum Order {
     HangUp(Message),
 }
 
-/// How an upload ended.
-pub(crate) enum UploadEnd {
-    /// All of it went out.
-    Sent,
-    /// It could not be read here.
-    Failed(SourceError),
-}
-
+/// Carries out the orders of one lane.
 pub(crate) struct Writer {
-    pub(crate) lane: LaneId,
-    pub(crate) stream: WriteHalf,
-    pub(crate) orders: mpsc::Receiver<Order>,
-    pub(crate) inputs: mpsc::Sender<Input>,
-    pub(crate) limit: RateLimiter,
+    lane: LaneId,
+    stream: WriteHalf,
+    orders: mpsc::Receiver<Order>,
+    news: mpsc::Sender<LaneNews>,
+    limit: RateLimiter,
     /// What is to be sent, oldest first, each with a number of its own: a chunk may be stopped and asked for again.
     uploads: VecDeque<(u64, Upload)>,
     uploads_taken: u64,
@@ -69,7 +61,7 @@ impl Writer {
         lane: LaneId,
         stream: WriteHalf,
         orders: mpsc::Receiver<Order>,
-        inputs: mpsc::Sender<Input>,
+        news: mpsc::Sender<LaneNews>,
         limit: RateLimiter,
     ) -> Self {
         let (uploads, messages, piece) = (VecDeque::new(), Vec::new(), Vec::new());
@@ -77,7 +69,7 @@ impl Writer {
             lane,
             stream,
             orders,
-            inputs,
+            news,
             limit,
             uploads,
             uploads_taken: 0,
@@ -151,9 +143,6 @@ impl Writer {
             return self.end_upload(UploadEnd::Failed(SourceError::Missing { chunk })).await;
         };
         for header in pieces {
-            if self.uploads.front().is_none_or(|(of, _)| *of != number) {
-                return Ok(());
-            }
             if let Err(error) = self.load(&*source, header, chunk) {
                 return self.end_upload(UploadEnd::Failed(error)).await;
             }
@@ -161,14 +150,18 @@ impl Writer {
             in_time(self.stream.write_all(&self.piece)).await?;
             self.obey_all();
             self.write_messages().await?;
+            // It may just have been stopped, even behind its last piece.
+            if self.uploads.front().is_none_or(|(of, _)| *of != number) {
+                return Ok(());
+            }
         }
         self.end_upload(UploadEnd::Sent).await
     }
 
     async fn end_upload(&mut self, end: UploadEnd) -> io::Result<()> {
         let Some((_, Upload { channel, chunk, .. })) = self.uploads.pop_front() else { return Ok(()) };
-        let input = Input::UploadEnded { lane: self.lane, channel, chunk, end };
-        self.inputs.send(input).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let what = Happening::UploadEnded { channel, chunk, end };
+        self.news.send(LaneNews { lane: self.lane, what }).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     /// Puts a header and its piece of content into `piece`.

@@ -1,6 +1,6 @@
 //! The hub: the one event loop of a node. It owns the swarm machines and drives them.
 //!
-//! Whatever happens comes as an [`Input`]; it is given to the machines of the contents that it concerns, and what they
+//! Whatever happens comes as an [`Input`] or as [`LaneNews`]; it is given to the machines of the contents that it concerns, and what they
 //! then say is carried out as orders to lanes, calls to candidates and events to the owner of the content. Nothing here
 //! waits for a disk or a peer.
 //!
@@ -10,6 +10,7 @@
 mod calls;
 mod commands;
 mod content;
+mod lane_state;
 mod lanes;
 mod messages;
 mod outputs;
@@ -22,10 +23,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::calling::Caller;
-use crate::input::{ContentId, ContentKey, Input};
-use crate::lane::{LaneId, Limits};
+use crate::content_key::{ContentId, ContentKey};
+use crate::input::Input;
+use crate::lane::{Happening, LaneId, LaneNews, Limits};
 use content::Content;
-use lanes::LaneState;
+use lane_state::LaneState;
 
 /// Inputs that may wait. Lanes wait in their turn when there are more.
 const INPUTS_MAX: usize = 1024;
@@ -44,8 +46,11 @@ pub(crate) struct Hub {
     settings: HubSettings,
     origin: Instant,
     inputs: mpsc::Receiver<Input>,
-    /// For the lanes and calls that this hub starts.
+    /// For the calls that this hub starts.
     own_inputs: mpsc::Sender<Input>,
+    news: mpsc::Receiver<LaneNews>,
+    /// For the lanes that this hub opens.
+    own_news: mpsc::Sender<LaneNews>,
     caller: Caller,
     limits: Limits,
     contents: HashMap<ContentId, Content>,
@@ -72,11 +77,14 @@ struct Numbers {
 impl Hub {
     pub(crate) fn new(settings: HubSettings, caller: Caller, limits: Limits) -> (Self, mpsc::Sender<Input>) {
         let (own_inputs, inputs) = mpsc::channel(INPUTS_MAX);
+        let (own_news, news) = mpsc::channel(INPUTS_MAX);
         let hub = Self {
             settings,
             origin: Instant::now(),
             inputs,
             own_inputs: own_inputs.clone(),
+            news,
+            own_news,
             caller,
             limits,
             contents: HashMap::new(),
@@ -99,6 +107,7 @@ impl Hub {
             tokio::select! {
                 biased;
                 Some(input) = self.inputs.recv() => self.handle(input),
+                Some(news) = self.news.recv() => self.hear_of(news),
                 () = sleep_until(deadline.unwrap_or(self.origin)), if deadline.is_some() => self.wake_due(),
                 else => return,
             }
@@ -126,14 +135,19 @@ impl Hub {
         match input {
             Input::Called(greeted) => self.take_call(*greeted),
             Input::Dialled { content, candidate, greeted } => self.take_answer(content, candidate, greeted),
-            Input::Message { lane, message } => self.hear(lane, message),
-            Input::Arrived { lane, content, chunk, bytes } => self.arrived(lane, content, chunk, bytes),
-            Input::Verified { lane, content, chunk, bytes } => self.verified(lane, content, chunk, bytes),
-            Input::Corrupt { lane, content, chunk } => self.corrupt(lane, content, chunk),
-            Input::DiskFailed { content, error } => self.disk_failed(content, error),
-            Input::UploadEnded { lane, channel, chunk, end } => self.upload_ended(lane, channel, chunk, end),
-            Input::LaneDown { lane, why } => self.lane_down(lane, why),
             Input::Command(command) => self.obey(command),
+        }
+    }
+
+    fn hear_of(&mut self, LaneNews { lane, what }: LaneNews) {
+        match what {
+            Happening::Message(message) => self.hear(lane, message),
+            Happening::Arrived { content, chunk, bytes } => self.arrived(lane, content, chunk, bytes),
+            Happening::Verified { content, chunk, bytes } => self.verified(lane, content, chunk, bytes),
+            Happening::Corrupt { content, chunk } => self.corrupt(lane, content, chunk),
+            Happening::DiskFailed { content, error } => self.disk_failed(content, error),
+            Happening::UploadEnded { channel, chunk, end } => self.upload_ended(lane, channel, chunk, end),
+            Happening::Down { why } => self.lane_down(lane, why),
         }
     }
 

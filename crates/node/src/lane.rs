@@ -1,0 +1,17 @@
+//! A lane: one connection to a peer, in use. It reads and writes in two tasks that never wait for each other, and
+//! tells the hub what comes.
+
+mod expectations;
+mod frame;
+mod handle;
+mod hello;
+mod news;
+mod reader;
+mod writer;
+
+pub(crate) use expectations::Expected;
+pub(crate) use frame::{FrameError, read_fields, read_head, read_piece, write_message};
+pub(crate) use handle::{Lane, Limits};
+pub(crate) use hello::{Greeted, Greeter, HelloError};
+pub(crate) use news::{Happening, LaneId, LaneNews, UploadEnd};
+pub(crate) use writer::{Order, Upload};

@@ -45,6 +45,8 @@ pub enum Ask {
     Route {
         /// The position that is sought.
         target: Position,
+        /// How many contacts are wanted.
+        breadth: Breadth,
     },
     /// Are you the owner of this position?
     Owner {
@@ -66,6 +68,15 @@ pub enum Ask {
     Pull(Vec<Print>),
     /// May I drop these: are they kept well where they belong?
     Settled(Vec<Print>),
+}
+
+/// How many contacts a route names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breadth {
+    /// A few: for what is looked up again soon anyway.
+    Few,
+    /// All that help to go round the dead.
+    All,
 }
 
 /// A record that is handed over.

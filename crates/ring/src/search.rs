@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use drizzle_model::PeerId;
 
 use crate::contact::Contact;
-use crate::message::CONTACTS_MAX;
+use crate::message::{Breadth, CONTACTS_MAX};
 use crate::position::{Position, Space, between};
 
 /// Questions of one look-up. Half of 10,000 peers lost at once needs some 20.
@@ -89,6 +89,7 @@ pub(crate) struct Search {
     me: Contact,
     target: Position,
     parallel: usize,
+    breadth: Breadth,
     candidates: Vec<Candidate>,
     /// Once the predecessor is known: it, and the owners that it named.
     predecessor: Option<usize>,
@@ -100,12 +101,13 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(space: Space, me: Contact, target: Position, parallel: usize) -> Self {
+    pub(crate) fn new(space: Space, me: Contact, target: Position, parallel: usize, breadth: Breadth) -> Self {
         Self {
             space,
             me,
             target,
             parallel,
+            breadth,
             candidates: Vec::new(),
             predecessor: None,
             owners: Vec::new(),
@@ -117,6 +119,10 @@ impl Search {
 
     pub(crate) fn target(&self) -> Position {
         self.target
+    }
+
+    pub(crate) fn breadth(&self) -> Breadth {
+        self.breadth
     }
 
     /// Begins at contacts that the seeker has.

@@ -7,14 +7,18 @@ mod support;
 
 use std::time::Duration;
 
+use drizzle_model::Time;
 use drizzle_ring::{Config, Input, Operation, Output, Position};
 use drizzle_sim::HostId;
-use support::{Net, is_full, owner_among, random_position, seed};
+use support::{Net, Shelved, is_full, owner_among, random_position, seed};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 struct LookUp {
     by: HostId,
+    /// Who it was then: hosts come back as others.
+    as_position: Position,
+    since: Time,
     operation: Operation,
     target: Position,
     owner: HostId,
@@ -31,6 +35,19 @@ struct Tally {
 }
 
 impl Tally {
+    /// Counts those that have ended or take too long, and keeps the others. Whose seeker is gone does not count.
+    fn count_ended(&mut self, net: &Net, look_ups: &mut Vec<LookUp>) {
+        let is_alive = |one: &LookUp| net.world.is_up(one.by) && net.contact(one.by).position == one.as_position;
+        look_ups.retain(|one| {
+            let has_ended = net.outcome(one.by, one.operation).is_some();
+            let is_late = net.world.now() - one.since > 10 * SECOND;
+            if is_alive(one) && (has_ended || is_late) {
+                count(net, one, self);
+            }
+            is_alive(one) && !has_ended && !is_late
+        });
+    }
+
     fn all(&self) -> usize {
         self.right + self.wrong + self.failed + self.open
     }
@@ -49,7 +66,8 @@ fn look_up(net: &mut Net) -> LookUp {
     let target = random_position(&mut net.random);
     let owner = owner_among(&net.members(), target);
     let operation = net.start(by, |operation| Input::LookUp { operation, target });
-    LookUp { by, operation, target, owner }
+    let (as_position, since) = (net.contact(by).position, net.world.now());
+    LookUp { by, as_position, since, operation, target, owner }
 }
 
 fn count(net: &Net, look_up: &LookUp, tally: &mut Tally) {
@@ -113,4 +131,111 @@ fn half_of_all_nodes_vanish_at_once() {
     assert_eq!(repaired.0, 0);
     let again = look_up_all(&mut net, nodes / 2, 10 * SECOND);
     assert_eq!(again.right, again.all(), "{again:?}");
+}
+
+/// Nodes come and go, with sessions whose median is ten minutes. Would fail if joins took a period to be known, if the
+/// dead stayed in lists and fingers, or if upkeep were paid with traffic.
+#[test]
+fn churn_with_sessions_of_ten_minutes() {
+    let (nodes, minutes) = if is_full() { (1_000, 30) } else { (120, 4) };
+    let mut net = Net::new(seed(), Config::new);
+    let hosts = net.form(nodes);
+    let mean_session = 600.0 / std::f64::consts::LN_2;
+    let mut leaves_at: Vec<f64> = hosts.iter().map(|_| exponential(&mut net, mean_session)).collect();
+    let (mut tally, mut look_ups, mut events) = (Tally::default(), Vec::new(), 0);
+    for second in 0..minutes * 60 {
+        for (at, &id) in hosts.iter().enumerate() {
+            if leaves_at[at] <= f64::from(second) {
+                leaves_at[at] = f64::from(second) + exponential(&mut net, mean_session);
+                events += 1;
+                depart(&mut net, id);
+            }
+        }
+        // One look-up a second for each hundred nodes: what is measured is upkeep, not what users do.
+        for tenth in 0..10 {
+            if tenth < (nodes / 100).max(1) {
+                look_ups.push(look_up(&mut net));
+            }
+            net.run(SECOND / 10);
+            tally.count_ended(&net, &mut look_ups);
+        }
+    }
+    let bytes = net.bytes_sent() as f64 / (nodes as f64 * f64::from(minutes) * 60.0);
+    println!(
+        "{nodes} nodes, {minutes} min, {events} sessions ended: {:.3} % right of {}, {tally:?}, {bytes:.0} B/s a node",
+        100.0 * tally.right_share(), tally.all()
+    );
+    assert!(tally.right_share() >= 0.999);
+    assert!(bytes < 1_000.0);
+}
+
+/// Every other node says goodbye; the others vanish. Somebody new comes at once.
+fn depart(net: &mut Net, id: HostId) {
+    if net.random.below(2) == 0 {
+        net.input(id, Input::Quit);
+    }
+    net.world.crash(id);
+    net.replace(id);
+    let through = net.any_member();
+    net.join(id, through);
+}
+
+fn exponential(net: &mut Net, mean: f64) -> f64 {
+    let uniform = (net.random.below(1 << 53) + 1) as f64 / (1u64 << 53) as f64;
+    -mean * uniform.ln()
+}
+
+/// Two halves that cannot reach each other for five minutes. Would fail if the halves stayed rings of their own.
+#[test]
+fn a_partition_heals_into_one_ring() {
+    let (nodes, patience) = if is_full() { (10_000, 600) } else { (200, 300) };
+    let mut net = Net::new(seed(), Config::new);
+    let hosts = net.form(nodes);
+    let mut stored = Shelved::default();
+    stored.store(&mut net, nodes / 4);
+    net.run(20 * SECOND);
+    for &id in &hosts[..nodes / 2] {
+        net.world.cut_off(id, 1);
+    }
+    net.run(300 * SECOND);
+    net.world.heal();
+    let mut waited = 0;
+    while net.wrong() != (0, 0, 0) && waited < patience {
+        net.run(5 * SECOND);
+        waited += 5;
+    }
+    println!("{nodes} nodes in halves for 300 s: one ring after {waited} s; wrong: {:?}", net.wrong());
+    assert_eq!(net.wrong(), (0, 0, 0));
+    net.run(60 * SECOND);
+    assert_eq!(stored.lost(&mut net), 0);
+}
+
+/// A tenth of the nodes vanishes in each hour, at random moments, and as many come. Would fail if replicas were not made
+/// anew before the next of the three is gone, or if those that moved on were dropped too soon.
+#[test]
+fn nothing_is_lost_in_a_week_of_crashes() {
+    let (nodes, hours) = if is_full() { (100, 7 * 24) } else { (30, 12) };
+    let mut net = Net::new(seed(), Config::new);
+    let hosts = net.form(nodes);
+    let mut stored = Shelved::default();
+    stored.store(&mut net, nodes * 2);
+    let mut crashes = 0;
+    let mean_between = 3600.0 / (nodes as f64 * 0.1);
+    let mut now = 0.0;
+    while now < f64::from(hours) * 3600.0 {
+        let wait = exponential(&mut net, mean_between);
+        net.run(Duration::from_secs_f64(wait));
+        now += wait;
+        let id = hosts[net.random.below(nodes as u64) as usize];
+        net.world.crash(id);
+        net.replace(id);
+        let through = net.any_member();
+        net.join(id, through);
+        crashes += 1;
+    }
+    net.run(120 * SECOND);
+    let copies = stored.copies(&net);
+    println!("{nodes} nodes, {hours} h, {crashes} crashes: copies (least, mean, most) {copies:?}");
+    assert_eq!(stored.lost(&mut net), 0);
+    assert_eq!((copies.0, copies.2), (3, 3));
 }

@@ -4,12 +4,14 @@ use drizzle_model::Time;
 
 use super::Ring;
 use crate::contact::Contact;
-use crate::message::{Answer, Ask, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
+use crate::message::{Answer, Ask, Breadth, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
 use crate::position::Position;
 use crate::record::Print;
 
 /// How many contacts a route names: enough that some of them live, when half of all are gone.
 const ROUTE_CONTACTS: usize = 6;
+/// How many it names for a finger.
+const FEW_CONTACTS: usize = 2;
 
 impl Ring {
     pub(super) fn answer(&mut self, now: Time, from: Contact, ask: Ask) -> Answer {
@@ -23,8 +25,12 @@ impl Ring {
                 self.drop_returning(now, from);
                 self.own_state(None)
             }
-            Ask::Route { target } => {
-                let (nearer, owners) = self.route(target);
+            Ask::Route { target, breadth } => {
+                let (mut nearer, mut owners) = self.route(target);
+                if breadth == Breadth::Few {
+                    nearer.truncate(FEW_CONTACTS);
+                    owners.truncate(FEW_CONTACTS);
+                }
                 Answer::Route { nearer, owners }
             }
             Ask::Owner { .. } => Answer::Owner { predecessor: self.neighbours.predecessor() },

@@ -5,14 +5,14 @@ use drizzle_model::Time;
 use super::{AIMS_MAX, Aim, Purpose, Ring};
 use crate::calls::Tries;
 use crate::contact::Contact;
-use crate::message::{Answer, Ask};
+use crate::message::{Answer, Ask, Breadth};
 use crate::position::Position;
 use crate::search::{Found, Next, Search};
 
 impl Ring {
     /// Begins a look-up at contacts that are given, as one who is outside.
     pub(super) fn begin_search(&mut self, now: Time, target: Position, at: &[Contact], aim: Aim) {
-        let mut search = self.new_search(target);
+        let mut search = self.new_search(target, &aim);
         search.start(at);
         self.run_search(now, search, aim);
     }
@@ -20,13 +20,18 @@ impl Ring {
     /// Begins a look-up at what this node knows, as a member.
     pub(super) fn begin_own_search(&mut self, now: Time, target: Position, aim: Aim) {
         let (nearer, owners) = self.route(target);
-        let mut search = self.new_search(target);
+        let mut search = self.new_search(target, &aim);
         search.start_as_member(&nearer, owners);
         self.run_search(now, search, aim);
     }
 
-    fn new_search(&self, target: Position) -> Search {
-        Search::new(self.config.space, self.config.me, target, self.config.parallel)
+    /// What comes again by itself asks one peer at a time, for few contacts: it is in no hurry, and is most of the traffic.
+    fn new_search(&self, target: Position, aim: &Aim) -> Search {
+        let (parallel, breadth) = match aim {
+            Aim::Finger(_) | Aim::Reunite => (1, Breadth::Few),
+            _ => (self.config.parallel, Breadth::All),
+        };
+        Search::new(self.config.space, self.config.me, target, parallel, breadth)
     }
 
     fn run_search(&mut self, now: Time, search: Search, aim: Aim) {
@@ -45,9 +50,9 @@ impl Ring {
 
     fn advance_search(&mut self, now: Time, id: u64) {
         while let Some((search, _)) = self.searches.get_mut(&id) {
-            let target = search.target();
+            let (target, breadth) = (search.target(), search.breadth());
             match search.next() {
-                Next::Route(to) => self.ask(now, to, Ask::Route { target }, Purpose::Route(id), Tries::Once),
+                Next::Route(to) => self.ask(now, to, Ask::Route { target, breadth }, Purpose::Route(id), Tries::Once),
                 Next::Owner(to) => self.ask(now, to, Ask::Owner { target }, Purpose::Owner(id), Tries::Thrice),
                 Next::Wait => return,
                 Next::Found(found) => self.end_search(now, id, Some(found)),

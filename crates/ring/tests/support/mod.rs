@@ -15,28 +15,31 @@ use drizzle_sim::{Actions, Delivery, Event, Failure, Host, HostId, Link, Random,
 
 /// What hosts send: the ring's messages with their sender, and blobs.
 #[derive(Debug, Clone)]
-pub enum Wire {
+pub(crate) enum Wire {
     Ring(Contact, Message),
     WantBlob(ContentHash),
     Blob { blob: ContentHash, from: PeerId, is_here: bool },
 }
 
 /// A node and its disk.
-pub struct Peer {
-    pub ring: Ring,
-    pub blobs: BTreeSet<ContentHash>,
-    pub outcomes: BTreeMap<Operation, Output>,
-    pub hops: Vec<(Operation, Contact, Contact)>,
-    pub events: Vec<Output>,
+pub(crate) struct Peer {
+    pub(crate) ring: Ring,
+    pub(crate) blobs: BTreeSet<ContentHash>,
+    /// Blobs that were asked for, of whom, and when that counts as failed.
+    wanted: BTreeMap<ContentHash, (PeerId, Time)>,
+    pub(crate) outcomes: BTreeMap<Operation, Output>,
+    pub(crate) hops: Vec<(Operation, Contact, Contact)>,
+    pub(crate) events: Vec<Output>,
 }
 
 impl Peer {
-    pub fn new(now: Time, config: Config) -> Self {
+    pub(crate) fn new(now: Time, config: Config) -> Self {
         let ring = Ring::new(now, config);
-        Self { ring, blobs: BTreeSet::new(), outcomes: BTreeMap::new(), hops: Vec::new(), events: Vec::new() }
+        let (blobs, wanted) = (BTreeSet::new(), BTreeMap::new());
+        Self { ring, blobs, wanted, outcomes: BTreeMap::new(), hops: Vec::new(), events: Vec::new() }
     }
 
-    pub fn take(&mut self, now: Time, input: Input, actions: &mut Actions<Wire>) {
+    pub(crate) fn take(&mut self, now: Time, input: Input, actions: &mut Actions<Wire>) {
         self.ring.handle(now, input);
         while let Some(output) = self.ring.poll() {
             self.carry_out(now, output, actions);
@@ -47,7 +50,10 @@ impl Peer {
         match output {
             Output::Send { to, message } => actions.send(host_of(to), Wire::Ring(self.ring.me(), message)),
             Output::FetchBlob { blob, from } if from == self.ring.me() => self.blob_came(now, blob, actions),
-            Output::FetchBlob { blob, from } => actions.send(host_of(from), Wire::WantBlob(blob)),
+            Output::FetchBlob { blob, from } => {
+                self.wanted.insert(blob, (from.peer, now + BLOB_PATIENCE));
+                actions.send(host_of(from), Wire::WantBlob(blob));
+            }
             Output::DropBlob(blob) => _ = self.blobs.remove(&blob),
             Output::Hop { operation, from, to } => self.hops.push((operation, from, to)),
             Output::Found { operation, .. }
@@ -60,10 +66,19 @@ impl Peer {
     }
 
     fn blob_came(&mut self, now: Time, blob: ContentHash, actions: &mut Actions<Wire>) {
+        self.wanted.remove(&blob);
         self.blobs.insert(blob);
         self.take(now, Input::BlobArrived(blob), actions);
     }
+
+    fn blob_missed(&mut self, now: Time, blob: ContentHash, from: PeerId, actions: &mut Actions<Wire>) {
+        self.wanted.remove(&blob);
+        self.take(now, Input::BlobNotGiven { blob, from }, actions);
+    }
 }
+
+/// How long a simulated driver waits for a blob, which takes no time of its own.
+const BLOB_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Host for Peer {
     type Message = Wire;
@@ -80,14 +95,20 @@ impl Host for Peer {
             }
             Event::Message { message: Wire::Blob { blob, is_here: true, .. }, .. } => self.blob_came(now, blob, actions),
             Event::Message { message: Wire::Blob { blob, from, .. }, .. } => {
-                self.take(now, Input::BlobNotGiven { blob, from }, actions);
+                self.blob_missed(now, blob, from, actions);
             }
-            _ => self.take(now, Input::Wake, actions),
+            _ => {
+                let late = self.wanted.iter().find(|(_, (_, until))| *until <= now);
+                match late.map(|(&blob, &(from, _))| (blob, from)) {
+                    Some((blob, from)) => self.blob_missed(now, blob, from, actions),
+                    None => self.take(now, Input::Wake, actions),
+                }
+            }
         }
     }
 
     fn next_deadline(&self) -> Option<Time> {
-        self.ring.next_deadline()
+        self.wanted.values().map(|&(_, until)| until).chain(self.ring.next_deadline()).min()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -142,7 +163,7 @@ fn message_bytes(message: &Message) -> u32 {
 }
 
 /// Contacts name their host by its address.
-pub fn host_of(contact: Contact) -> HostId {
+pub(crate) fn host_of(contact: Contact) -> HostId {
     match contact.address.ip() {
         IpAddr::V4(ip) => HostId(u32::from(ip)),
         IpAddr::V6(_) => unreachable!("simulated hosts have IPv4 addresses"),
@@ -156,13 +177,13 @@ fn random_bytes(random: &mut Random) -> [u8; 32] {
 }
 
 /// A contact of the full ring: the key is random, and stands for its own hash.
-pub fn new_contact(host: HostId, random: &mut Random) -> Contact {
+pub(crate) fn new_contact(host: HostId, random: &mut Random) -> Contact {
     let bytes = random_bytes(random);
     let address = SocketAddr::new(Ipv4Addr::from(host.0).into(), 7441);
     Contact { position: Position::from_bytes(&bytes), peer: PeerId::from_bytes(bytes), address }
 }
 
-pub fn random_position(random: &mut Random) -> Position {
+pub(crate) fn random_position(random: &mut Random) -> Position {
     Position::from_bytes(&random_bytes(random))
 }
 
@@ -179,14 +200,14 @@ fn signature_of(bytes: &[u8]) -> [u8; 64] {
     signature
 }
 
-pub fn signed(content: Content) -> Record {
+pub(crate) fn signed(content: Content) -> Record {
     let signature = signature_of(&content.signed_bytes());
     let is_signed = |_: &PeerId, bytes: &[u8], signature: &[u8; 64]| *signature == signature_of(bytes);
     Record::checked(content, signature, is_signed).unwrap()
 }
 
 /// A stored file's record.
-pub fn blob_record(key: Key, publisher: PeerId, blob: ContentHash, bytes: u64) -> Record {
+pub(crate) fn blob_record(key: Key, publisher: PeerId, blob: ContentHash, bytes: u64) -> Record {
     signed(Content {
         id: RecordId { key, publisher, subject: blob },
         version: 1,
@@ -199,22 +220,22 @@ pub fn blob_record(key: Key, publisher: PeerId, blob: ContentHash, bytes: u64) -
 }
 
 /// A ring in the world, with what scenarios do to it.
-pub struct Net {
-    pub world: World<Peer>,
-    pub random: Random,
-    pub settings: fn(Contact, u64) -> Config,
+pub(crate) struct Net {
+    pub(crate) world: World<Peer>,
+    pub(crate) random: Random,
+    pub(crate) settings: fn(Contact, u64) -> Config,
     next_operation: u64,
 }
 
 impl Net {
-    pub fn new(seed: u64, settings: fn(Contact, u64) -> Config) -> Self {
+    pub(crate) fn new(seed: u64, settings: fn(Contact, u64) -> Config) -> Self {
         println!("seed {seed}: replay with RING_SEED={seed}");
         let world = World::new(seed, Delivery::Datagram);
         Self { world, random: Random::new(seed ^ 0x52_49_4e_47), settings, next_operation: 0 }
     }
 
     /// Hosts that are in no ring, 5 to 50 ms from the middle, with a little loss and jitter.
-    pub fn add_outsider(&mut self) -> HostId {
+    pub(crate) fn add_outsider(&mut self) -> HostId {
         let id = HostId(self.world.ids().count() as u32);
         let contact = new_contact(id, &mut self.random);
         let mut link = Link::messages(Duration::from_millis(5 + self.random.below(45)));
@@ -229,14 +250,14 @@ impl Net {
     }
 
     /// A host that crashed comes up as somebody else.
-    pub fn replace(&mut self, id: HostId) {
+    pub(crate) fn replace(&mut self, id: HostId) {
         let contact = new_contact(id, &mut self.random);
         let peer = self.new_peer(contact);
         self.world.restart(id, peer);
     }
 
     /// A ring whose members all know each other at the start.
-    pub fn form(&mut self, count: usize) -> Vec<HostId> {
+    pub(crate) fn form(&mut self, count: usize) -> Vec<HostId> {
         let hosts: Vec<HostId> = (0..count).map(|_| self.add_outsider()).collect();
         let all: Vec<Contact> = hosts.iter().map(|&id| self.contact(id)).collect();
         for &id in &hosts {
@@ -245,37 +266,37 @@ impl Net {
         hosts
     }
 
-    pub fn contact(&self, id: HostId) -> Contact {
+    pub(crate) fn contact(&self, id: HostId) -> Contact {
         self.world.host(id).ring.me()
     }
 
-    pub fn input(&mut self, id: HostId, input: Input) {
+    pub(crate) fn input(&mut self, id: HostId, input: Input) {
         self.world.with(id, |peer, now, actions| peer.take(now, input, actions));
     }
 
-    pub fn join(&mut self, id: HostId, through: HostId) {
+    pub(crate) fn join(&mut self, id: HostId, through: HostId) {
         let through = vec![self.contact(through)];
         self.input(id, Input::Join { through });
     }
 
-    pub fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.world.now() + span;
         self.world.run_until(end).unwrap_or_else(|failure: Failure| panic!("{failure}"));
     }
 
-    pub fn start(&mut self, id: HostId, input: impl FnOnce(Operation) -> Input) -> Operation {
+    pub(crate) fn start(&mut self, id: HostId, input: impl FnOnce(Operation) -> Input) -> Operation {
         self.next_operation += 1;
         let operation = Operation(self.next_operation);
         self.input(id, input(operation));
         operation
     }
 
-    pub fn outcome(&self, id: HostId, operation: Operation) -> Option<&Output> {
+    pub(crate) fn outcome(&self, id: HostId, operation: Operation) -> Option<&Output> {
         self.world.host(id).outcomes.get(&operation)
     }
 
     /// Those that are up and members, in the order of the circle.
-    pub fn members(&self) -> Vec<(Position, HostId)> {
+    pub(crate) fn members(&self) -> Vec<(Position, HostId)> {
         let is_member = |id: &HostId| self.world.is_up(*id) && self.world.host(*id).ring.is_member();
         let ids = self.world.ids().filter(is_member);
         let mut members: Vec<(Position, HostId)> = ids.map(|id| (self.contact(id).position, id)).collect();
@@ -284,7 +305,7 @@ impl Net {
     }
 
     /// Members whose first successor, whose predecessor and whose whole list are not what they should be.
-    pub fn wrong(&self) -> (usize, usize, usize) {
+    pub(crate) fn wrong(&self) -> (usize, usize, usize) {
         let members = self.members();
         let mut wrong = (0, 0, 0);
         for (at, &(_, id)) in members.iter().enumerate() {
@@ -302,28 +323,92 @@ impl Net {
     }
 
     /// Bytes that all hosts have sent, of messages.
-    pub fn bytes_sent(&self) -> u64 {
+    pub(crate) fn bytes_sent(&self) -> u64 {
         self.world.ids().map(|id| self.world.traffic(id).message_bytes).sum()
     }
 
-    pub fn any_member(&mut self) -> HostId {
+    pub(crate) fn any_member(&mut self) -> HostId {
         let members = self.members();
         members[self.random.below(members.len() as u64) as usize].1
     }
 }
 
+/// What was stored, to be asked for later.
+#[derive(Default)]
+pub(crate) struct Shelved {
+    records: Vec<Record>,
+}
+
+impl Shelved {
+    /// Stores files from members at random, and waits until all are.
+    pub(crate) fn store(&mut self, net: &mut Net, count: usize) {
+        let mut open = Vec::new();
+        for _ in 0..count {
+            let by = net.any_member();
+            let key = Key::from_bytes(random_bytes(&mut net.random));
+            let blob = ContentHash::from_bytes(random_bytes(&mut net.random));
+            let record = blob_record(key, net.contact(by).peer, blob, 1 << 20);
+            net.world.with(by, |peer, _, _| _ = peer.blobs.insert(blob));
+            self.records.push(record.clone());
+            open.push((by, net.start(by, |operation| Input::Store { operation, record })));
+        }
+        net.run(Duration::from_secs(10));
+        for (by, operation) in open {
+            let outcome = net.outcome(by, operation);
+            assert!(matches!(outcome, Some(Output::Stored { .. })), "{outcome:?}");
+        }
+    }
+
+    /// How many cannot be had, record and blob, by asking some member.
+    pub(crate) fn lost(&self, net: &mut Net) -> usize {
+        let asked: Vec<(HostId, Operation, &Record)> = self
+            .records
+            .iter()
+            .map(|record| {
+                let by = net.any_member();
+                let key = record.id().key;
+                (by, net.start(by, |operation| Input::Request { operation, key }), record)
+            })
+            .collect();
+        net.run(Duration::from_secs(10));
+        let is_there = |(by, operation, record): &(HostId, Operation, &Record)| match net.outcome(*by, *operation) {
+            Some(Output::Received { from, records, .. }) => {
+                let whole = records.iter().any(|offer| offer.record == **record && offer.has_blob);
+                whole && net.world.host(host_of(*from)).blobs.contains(&record.id().subject)
+            }
+            _ => false,
+        };
+        asked.iter().filter(|one| !is_there(one)).count()
+    }
+
+    /// The least, the mean and the greatest number of whole copies.
+    pub(crate) fn copies(&self, net: &Net) -> (usize, f64, usize) {
+        let count = |record: &&Record| {
+            let holds = |id: HostId| {
+                let peer = net.world.host(id);
+                peer.blobs.contains(&record.id().subject) && peer.ring.records().any(|held| held == *record)
+            };
+            net.members().iter().filter(|&&(_, id)| holds(id)).count()
+        };
+        let counts: Vec<usize> = self.records.iter().map(|record| count(&record)).collect();
+        let sum: usize = counts.iter().sum();
+        let (least, most) = (counts.iter().min(), counts.iter().max());
+        (least.copied().unwrap_or(0), sum as f64 / counts.len().max(1) as f64, most.copied().unwrap_or(0))
+    }
+}
+
 /// The member that owns a position, of those in the order of the circle.
-pub fn owner_among(members: &[(Position, HostId)], target: Position) -> HostId {
+pub(crate) fn owner_among(members: &[(Position, HostId)], target: Position) -> HostId {
     let at = members.partition_point(|&(position, _)| position < target);
     members[at % members.len()].1
 }
 
 /// Whether the long variants are wanted: `RING_SIM=full`, in release.
-pub fn is_full() -> bool {
+pub(crate) fn is_full() -> bool {
     std::env::var("RING_SIM").is_ok_and(|size| size == "full")
 }
 
 /// The seed of a run, which `RING_SEED` sets.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     std::env::var("RING_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_26)
 }

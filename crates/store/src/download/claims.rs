@@ -36,14 +36,21 @@ impl Claims {
         Some(right)
     }
 
-    /// The right to the chunk, whoever held it. Waits for that one's write under way.
-    pub(super) fn oust(&self, chunk: ChunkIndex) -> Right {
+    /// Takes the right to the chunk, whoever held it, for the time of `work`. Waits for that one's write under way.
+    ///
+    /// The new right is locked before anybody can see it, and until the work is done. So who ousts in turn waits for all
+    /// who came before, and no write of an earlier holder can follow the work of a later one.
+    pub(super) fn oust<T>(&self, chunk: ChunkIndex, work: impl FnOnce() -> T) -> T {
         let right = Right::new(Mutex::new(Standing::Held));
+        let standing = lock(&right);
         let former = lock(&self.0).insert(chunk, right.clone());
         if let Some(former) = former {
             *lock(&former) = Standing::Ousted;
         }
-        right
+        let done = work();
+        drop(standing);
+        self.release(chunk, &right);
+        done
     }
 
     /// Gives the right back; nothing happens when it was lost.

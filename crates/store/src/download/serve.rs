@@ -43,8 +43,7 @@ impl Download {
             Ok((look, expected))
         });
         match outcome {
-            Ok((Some(_), None)) => Ok(()),
-            Ok((look, expected)) if look == expected => Ok(()),
+            Ok((Some(look), expected)) if expected.is_none_or(|expected| expected == look) => Ok(()),
             Ok(_)
             | Err(DiskError::NotFound { .. } | DiskError::NotAFolder { .. } | DiskError::IsALink { .. }) => {
                 self.open.forget(entry);
@@ -60,7 +59,7 @@ impl Download {
     fn file_for_reading(&self, entry: usize) -> Result<(Arc<OwnedFd>, Option<Signature>), DiskError> {
         let state = self.state(entry);
         let Some(signature) = state.finished else {
-            return Ok((self.partial_file(entry)?, None));
+            return Ok((self.open_partial(entry, &state)?, None));
         };
         let open = || self.target.open_file(&self.content.entries()[entry].path);
         let is_big = self.content.file_at(entry).is_some_and(|(geometry, _)| geometry.chunk_count() > 1);

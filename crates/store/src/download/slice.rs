@@ -15,7 +15,7 @@ use crate::copy::{copy_range, write_all};
 
 use super::claims::{Right, Standing};
 use super::sink::Verdict;
-use super::{Download, lock};
+use super::{Download, FileState, lock};
 
 #[derive(Debug)]
 pub(super) struct SliceWriter {
@@ -91,19 +91,15 @@ impl SliceWriter {
     }
 
     fn move_in(&self, download: &Download, chunk: ChunkIndex, aside: &OwnedFd) -> Result<(), DiskError> {
-        let right = download.claims.oust(chunk);
-        let moved = if lock(&download.verified).contains(chunk) {
-            Ok(())
-        } else {
-            download.partial_file(self.entry).and_then(|file| {
-                let bytes = self.range.end - self.range.start;
-                copy_range(aside, &*file, self.range.start, bytes)
-                    .map_err(|e| download.error(self.entry, e))?;
-                download.note_verified(chunk, self.entry)
-            })
-        };
-        download.claims.release(chunk, &right);
-        moved
+        download.claims.oust(chunk, || {
+            if lock(&download.verified).contains(chunk) {
+                return Ok(());
+            }
+            let Some(file) = download.partial_file(self.entry)? else { return Ok(()) };
+            let bytes = self.range.end - self.range.start;
+            copy_range(aside, &*file, self.range.start, bytes).map_err(|e| download.error(self.entry, e))?;
+            download.note_verified(chunk, self.entry)
+        })
     }
 
     /// Gives back what was held.
@@ -135,18 +131,25 @@ impl Destination {
             return Ok(Self::Aside { file, name });
         };
         match download.partial_file(entry) {
-            Ok(file) => Ok(Self::InPlace { file, right }),
-            Err(error) => {
+            Ok(Some(file)) => Ok(Self::InPlace { file, right }),
+            nothing => {
                 download.claims.release(chunk, &right);
-                Err(error)
+                nothing.map(|_| Self::Nowhere)
             }
         }
     }
 }
 
 impl Download {
-    /// The partial file of a big entry, open for reading and writing.
-    pub(super) fn partial_file(&self, entry: usize) -> Result<Arc<OwnedFd>, DiskError> {
+    /// The partial file of a big entry, open for reading and writing; none when the entry is finished by now.
+    fn partial_file(&self, entry: usize) -> Result<Option<Arc<OwnedFd>>, DiskError> {
+        let state = self.state(entry);
+        if state.finished.is_some() { Ok(None) } else { self.open_partial(entry, &state).map(Some) }
+    }
+
+    /// The partial file of an entry that is not finished. Its state is held meanwhile, or the file might be put in place
+    /// and a new one made in its stead.
+    pub(super) fn open_partial(&self, entry: usize, _held: &FileState) -> Result<Arc<OwnedFd>, DiskError> {
         let Some((geometry, _)) = self.content.file_at(entry) else {
             return Err(self.error(entry, rustix::io::Errno::INVAL));
         };

@@ -1,0 +1,80 @@
+//! Settings take effect wherever they are said: as a flag, in the environment, in the config file.
+
+use std::fs;
+
+use crate::support::folder::assert_no_diff;
+use crate::support::home::Home;
+use crate::support::process::Running;
+use crate::support::swarm::{Sharer, Tracker};
+use crate::support::words;
+
+/// S1.10: the flag counts before the environment, that before the file, that before the default; each is shown by where a fetched
+/// file lands. Would fail if one of them were not read, or read in another order.
+#[test]
+fn the_flag_counts_before_the_environment_and_that_before_the_file() {
+    let tracker = Tracker::start();
+    let (there, here) = (Home::new(), Home::new());
+    let file = there.file("data", b"where does it land?");
+    let _sharer = Sharer::start_at(&tracker, &there, &file);
+    let config = here.join("my.toml");
+    let run = |flags: &[std::ffi::OsString], variables: &[(&str, &std::path::Path)]| {
+        let words = [words!["get", "data", "--listen", "127.0.0.1:0"], flags.to_vec()].concat();
+        let mut command = here.command(words);
+        command.env("DRIZZLE_CONFIG", &config).envs(variables.iter().copied());
+        Running::start(command).end()
+    };
+    let invite = format!("tracker = \"@{}\"\n", tracker.home.join("invite").display());
+    fs::write(&config, format!("{invite}[get]\noutput = \"by file\"\n")).unwrap();
+    let variable = [("DRIZZLE_OUTPUT", &*here.join("by variable"))];
+    run(&words!["-o", here.join("by flag")], &variable).assert_code(0);
+    run(&[], &variable).assert_code(0);
+    run(&[], &[]).assert_code(0);
+    fs::write(&config, invite).unwrap();
+    run(&[], &[]).assert_code(0);
+    for place in ["by flag/data", "by variable/data", "by file/data", "data"] {
+        assert_no_diff(&file, &here.join(place));
+    }
+}
+
+/// The tracker's invite may come from the environment too, so that it is not in the list of processes.
+#[test]
+fn an_invite_in_the_environment_is_enough() {
+    let tracker = Tracker::start();
+    let home = Home::new();
+    let mut command = home.command(words!["list"]);
+    command.env("DRIZZLE_TRACKER", &tracker.invite);
+    Running::start(command).end().assert_code(0);
+    home.run(words!["list"]).assert_error(2, "usage", "no tracker");
+}
+
+/// S0.10: unfinished data lies where it was asked for, and nowhere when it is done. Would fail if `--partial-dir` were not
+/// heeded, or left anything.
+#[test]
+fn unfinished_data_lies_where_it_is_told_to() {
+    let (there, here) = (Home::new(), Home::new());
+    let file = there.file("data", &crate::support::noise::bytes(4 << 20, 1));
+    let sharer = Sharer::start(&there, &file);
+    let partial = here.join("elsewhere");
+    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "1M", "--partial-dir", &partial]);
+    get.until("chunk");
+    assert_eq!(fs::read_dir(&partial).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(here.out()).unwrap().count(), 0, "nothing in the target yet");
+    drop(get);
+    let got = here.start_get(&sharer.link(), words!["--partial-dir", &partial]).end();
+    got.assert_code(0);
+    assert!(got.fetched() < 4 << 20, "what was there counts");
+    assert_no_diff(&file, &here.out().join("data"));
+    assert_eq!(fs::read_dir(&partial).unwrap().count(), 0);
+}
+
+/// A limit holds: what comes at most so fast takes at least so long.
+#[test]
+fn a_limit_is_kept() {
+    let (there, here) = (Home::new(), Home::new());
+    let file = there.file("data", &crate::support::noise::bytes(3 << 20, 3));
+    let sharer = Sharer::start(&there, &file);
+    let got = here.start_get(&sharer.link(), words!["--limit-down", "2MiB"]).end();
+    got.assert_code(0);
+    let seconds = got.only("done")["seconds"].as_f64().unwrap();
+    assert!(seconds > 0.9, "3 MiB at 2 MiB/s, some of them at once, took {seconds} s");
+}

@@ -1,0 +1,110 @@
+//! What scripts may rely on in each event. Every event that any test reads is held against this.
+
+use serde_json::Value;
+
+/// Fields and what each must be.
+const EVENTS: &[(&str, &[(&str, Shape)])] = &[
+    ("ready", &[("listen", Shape::Text), ("peer", Shape::Id)]),
+    (
+        "shared",
+        &[
+            ("name", Shape::Text),
+            ("hash", Shape::Id),
+            ("size", Shape::Number),
+            ("chunks", Shape::Number),
+            ("link", Shape::Text),
+        ],
+    ),
+    (
+        "file",
+        &[
+            ("name", Shape::Text),
+            ("hash", Shape::Id),
+            ("size", Shape::Number),
+            ("chunks", Shape::Number),
+            ("mtime", Shape::Real),
+            ("peers", Shape::Number),
+        ],
+    ),
+    (
+        "location",
+        &[("peer", Shape::Id), ("number", Shape::Number), ("address", Shape::Text), ("chunks", Shape::Runs)],
+    ),
+    ("chunk", &[("name", Shape::Text), ("index", Shape::Number), ("peer", Shape::Id)]),
+    (
+        "progress",
+        &[
+            ("name", Shape::Text),
+            ("done", Shape::Number),
+            ("total", Shape::Number),
+            ("rate", Shape::Number),
+            ("peers", Shape::Number),
+        ],
+    ),
+    ("refused", &[("name", Shape::Text), ("peer", Shape::Id), ("reason", Shape::Text)]),
+    (
+        "done",
+        &[
+            ("name", Shape::Text),
+            ("path", Shape::Text),
+            ("size", Shape::Number),
+            ("seconds", Shape::Real),
+            ("from", Shape::Bytes),
+        ],
+    ),
+    ("error", &[("kind", Shape::Text), ("message", Shape::Text)]),
+    // Not of the contract, but of this program.
+    ("status", &[("processes", Shape::List)]),
+    ("setting", &[("key", Shape::Text), ("origin", Shape::Text)]),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Text,
+    /// 64 hexadecimal digits.
+    Id,
+    Number,
+    Real,
+    List,
+    /// A list of [first, last].
+    Runs,
+    /// Numbers of bytes by peer.
+    Bytes,
+}
+
+/// Fails when an event lacks what its name promises.
+pub(crate) fn check(event: &Value) {
+    let name = event["event"].as_str().unwrap_or_else(|| panic!("no event: {event}"));
+    let known = EVENTS.iter().find(|(known, _)| *known == name);
+    let (_, fields) = known.unwrap_or_else(|| panic!("an unknown event: {event}"));
+    for (field, shape) in *fields {
+        assert!(shape.fits(&event[field]), "{field} is no {shape:?} in {event}");
+    }
+}
+
+impl Shape {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.is_string(),
+            Self::Id => value.as_str().is_some_and(is_id),
+            Self::Number => value.is_u64(),
+            Self::Real => value.is_number(),
+            Self::List => value.is_array(),
+            Self::Runs => value.as_array().is_some_and(|runs| runs.iter().all(is_run)),
+            Self::Bytes => value
+                .as_object()
+                .is_some_and(|from| from.iter().all(|(peer, bytes)| is_id(peer) && bytes.is_u64())),
+        }
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_run(run: &Value) -> bool {
+    match run.as_array().map(Vec::as_slice) {
+        Some([first, last]) => first.as_u64().zip(last.as_u64()).is_some_and(|(first, last)| first <= last),
+        _ => false,
+    }
+}

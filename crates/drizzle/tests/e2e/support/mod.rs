@@ -1,0 +1,15 @@
+//! What the tests are written in: homes, processes, folders, and peers that do not keep to the rules.
+
+pub(crate) mod contract;
+pub(crate) mod folder;
+pub(crate) mod home;
+pub(crate) mod noise;
+pub(crate) mod process;
+pub(crate) mod swarm;
+
+/// A list of words for a command line, whatever each is made of.
+macro_rules! words {
+    ($($word:expr),* $(,)?) => { vec![$(std::ffi::OsString::from($word)),*] };
+}
+
+pub(crate) use words;

@@ -42,6 +42,9 @@ fn main() {
     let started = Instant::now();
     directory.expire(at(10_000));
     report("expire everyone", started.elapsed(), PEERS);
+    let started = Instant::now();
+    while !directory.sweep() {}
+    report("forget what they held", started.elapsed(), pairs);
 }
 
 fn measure_questions(directory: &mut Directory, files: u64) {

@@ -61,8 +61,9 @@ impl Directory {
                 "peer {number} holds files but is nowhere"
             );
         }
-        assert!(counted.is_empty(), "peers that are gone hold {counted:?}");
-        let partial_chunks: u64 = self.peers.iter().map(|(_, peer)| peer.usage.partial_chunks).sum();
+        let partial_chunks: u64 = self.holdings.iter().map(|(_, _, holding)| holding.partial_chunks()).sum();
         assert_eq!(self.partial_chunks, partial_chunks, "chunks held in part");
+        counted.retain(|number, _| !self.leaving.contains(number));
+        assert!(counted.is_empty(), "peers that are not there hold {counted:?}");
     }
 }

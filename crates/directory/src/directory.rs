@@ -9,11 +9,14 @@ use drizzle_model::{FileKey, PeerId, Time};
 
 use crate::files::{FileId, Files};
 use crate::holdings::{Holding, Holdings};
-use crate::peers::{Departure, Peer, PeerNumber, Peers};
+use crate::peers::{Departure, PeerNumber, Peers};
 use crate::quota::Usage;
 use crate::quota::limits::PEERS_MAX;
 use crate::suspicions::Suspicions;
 use crate::version::Version;
+
+/// How many pairs of a file and a peer that is gone are forgotten in one call.
+const SWEEP_MAX: usize = 1024;
 
 /// There are as many peers as there may be. Nobody's fault; later there may be room again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +62,8 @@ pub struct Directory {
     pub(crate) partial_chunks: u64,
     pub(crate) version: Version,
     departures: VecDeque<Departure>,
+    /// Peers that are gone, whose files are still to be forgotten.
+    pub(crate) leaving: VecDeque<PeerNumber>,
 }
 
 impl Directory {
@@ -100,10 +105,12 @@ impl Directory {
         Ok(number)
     }
 
-    /// Lets the peer go, and all that it registered with it, at once (S0.7).
+    /// Lets the peer go, and all that it registered with it, at once (S0.7). Only if that is very much are there a few
+    /// more calls, or [`Directory::sweep`], until listings no longer count it; it is handed out to nobody in any case.
     pub fn leave(&mut self, now: Time, peer: &PeerId) -> Result<PeerNumber, UnknownPeer> {
         let number = self.known(now, peer)?;
-        self.remove(number);
+        self.retire(number);
+        self.sweep();
         Ok(number)
     }
 
@@ -112,10 +119,30 @@ impl Directory {
         while let Some((deadline, number)) = self.peers.next_deadline()
             && deadline <= now
         {
-            if let Some(Peer { id, .. }) = self.remove(number) {
-                self.departures.push_back(Departure { peer: id, number });
+            if let Some(peer) = self.retire(number) {
+                self.departures.push_back(Departure { peer, number });
             }
         }
+        self.sweep();
+    }
+
+    /// Forgets what peers held that are gone, as much of it as takes a millisecond or two; says whether all is forgotten. Any other
+    /// call does so as well.
+    pub fn sweep(&mut self) -> bool {
+        let mut room = SWEEP_MAX;
+        while let Some(&number) = self.leaving.front() {
+            let files: Vec<FileId> = self.holdings.of_peer(number).take(room).collect();
+            room -= files.len();
+            for &file in &files {
+                self.release(file, number);
+            }
+            if self.holdings.of_peer(number).next().is_some() {
+                return false;
+            }
+            self.peers.remove(number);
+            self.leaving.pop_front();
+        }
+        true
     }
 
     /// When the next lease runs out.
@@ -194,12 +221,10 @@ impl Directory {
         }
     }
 
-    fn remove(&mut self, number: PeerNumber) -> Option<Peer> {
-        let files: Vec<FileId> = self.holdings.of_peer(number).collect();
-        for file in files {
-            self.release(file, number);
-        }
-        self.peers.remove(number)
+    fn retire(&mut self, number: PeerNumber) -> Option<PeerId> {
+        self.version.advance();
+        self.leaving.push_back(number);
+        self.peers.retire(number)
     }
 }
 

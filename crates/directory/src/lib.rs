@@ -6,7 +6,7 @@
 //! whether or not [`Directory::expire`] was called in between.
 //!
 //! Laws, which [`Directory::check_invariants`] recounts: a file is there as long as somebody holds it; a holder
-//! is a peer with a lease and an address; both directions of "who holds what" say the same; what counts against a
+//! that is named is a peer with a lease and an address; both directions of "who holds what" say the same; what counts against a
 //! quota is what is there; the version grows when an answer to a query could change, and only then.
 //!
 //! Nothing here knows a socket, a serialization format, a clock or a random number, or who may ask: the caller does.

@@ -103,7 +103,13 @@ impl Directory {
 
     fn located(&self, now: Time, id: FileId, seed: u64, room: &mut Room) -> Option<Located> {
         let file = self.files.file(id)?;
-        let candidates = choose(self.candidates(now, id, seed).collect(), room.holders);
+        let candidates: Vec<Candidate<'_>> = self.candidates(now, id, seed).collect();
+        // All who held it are gone, and it will be, too.
+        if candidates.is_empty() {
+            return None;
+        }
+        let holders_total = candidates.len() as u32;
+        let candidates = choose(candidates, room.holders);
         let holders: Vec<Holder> = candidates
             .iter()
             .map_while(|candidate| room.take(candidate.holding).then(|| self.holder(candidate)))
@@ -117,7 +123,7 @@ impl Directory {
             registrar: file.registrar,
             is_first_of_name: first == Some(file.registered),
             holders,
-            holders_total: file.holders,
+            holders_total,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The peers that are there: numbers, addresses, leases.
 //!
-//! A number is the lowest that is free, and is free again when its peer is gone (S1.5). Numbers start at 1.
+//! A number is the lowest that is free, and is free again when its peer is gone (S1.5). Numbers start at 1. A peer goes in
+//! two steps: retired, it is known to nobody; removed, when nothing refers to it any more, its number is free.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -59,6 +60,8 @@ pub(crate) struct Peer {
     pub(crate) deadline: Time,
     pub(crate) usage: Usage,
     pub(crate) load: Load,
+    /// It is gone, and what it held is still being forgotten: for everybody else it is not there.
+    is_gone: bool,
 }
 
 #[derive(Debug, Default)]
@@ -79,35 +82,53 @@ impl Peers {
     }
 
     pub(crate) fn peer(&self, number: PeerNumber) -> Option<&Peer> {
-        self.slots.get(number.slot())?.as_ref()
+        self.slots.get(number.slot())?.as_ref().filter(|peer| !peer.is_gone)
     }
 
     pub(crate) fn peer_mut(&mut self, number: PeerNumber) -> Option<&mut Peer> {
-        self.slots.get_mut(number.slot())?.as_mut()
+        self.slots.get_mut(number.slot())?.as_mut().filter(|peer| !peer.is_gone)
     }
 
     /// Takes in a peer that is not there yet; none when there are too many.
     pub(crate) fn add(&mut self, id: PeerId, deadline: Time) -> Option<PeerNumber> {
-        if self.len() >= PEERS_MAX {
+        if self.slots.len() - self.free.len() >= PEERS_MAX {
             return None;
         }
         let number = self.free.pop_first().unwrap_or_else(|| {
             self.slots.push(None);
             PeerNumber::of_slot(self.slots.len() - 1)
         });
-        let peer = Peer { id, address: None, deadline, usage: Usage::default(), load: Load::default() };
+        let peer = Peer {
+            id,
+            address: None,
+            deadline,
+            usage: Usage::default(),
+            load: Load::default(),
+            is_gone: false,
+        };
         self.slots[number.slot()] = Some(peer);
         self.numbers.insert(id, number);
         self.deadlines.insert((deadline, number));
         Some(number)
     }
 
-    pub(crate) fn remove(&mut self, number: PeerNumber) -> Option<Peer> {
-        let peer = self.slots.get_mut(number.slot())?.take()?;
-        self.numbers.remove(&peer.id);
-        self.deadlines.remove(&(peer.deadline, number));
-        self.free.insert(number);
-        Some(peer)
+    /// Lets nobody know the peer any more, but keeps its number taken.
+    pub(crate) fn retire(&mut self, number: PeerNumber) -> Option<PeerId> {
+        let peer = self.peer_mut(number)?;
+        peer.is_gone = true;
+        let (id, deadline) = (peer.id, peer.deadline);
+        self.numbers.remove(&id);
+        self.deadlines.remove(&(deadline, number));
+        Some(id)
+    }
+
+    /// Frees the number of a peer that was retired.
+    pub(crate) fn remove(&mut self, number: PeerNumber) {
+        if let Some(slot) = self.slots.get_mut(number.slot())
+            && slot.take_if(|peer| peer.is_gone).is_some()
+        {
+            self.free.insert(number);
+        }
     }
 
     /// Lets the peer's lease end `lease` from now, or later when it already does.
@@ -128,7 +149,8 @@ impl Peers {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PeerNumber, &Peer)> {
         let numbered = self.slots.iter().zip(1..);
-        numbered.filter_map(|(peer, number)| Some((PeerNumber(number), peer.as_ref()?)))
+        let there = numbered.filter_map(|(peer, number)| Some((PeerNumber(number), peer.as_ref()?)));
+        there.filter(|(_, peer)| !peer.is_gone)
     }
 
     pub(crate) fn check_invariants(&self) {
@@ -139,6 +161,7 @@ impl Peers {
         }
         let count = self.iter().count();
         assert_eq!((self.numbers.len(), self.deadlines.len()), (count, count), "numbers and deadlines");
-        assert_eq!(self.free.len() + count, self.slots.len(), "every number is taken or free");
+        let taken = self.slots.iter().flatten().count();
+        assert_eq!(self.free.len() + taken, self.slots.len(), "every number is taken or free");
     }
 }

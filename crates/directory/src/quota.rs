@@ -4,9 +4,8 @@
 pub mod limits {
     /// Peers at one time: what a flood of new keys can cost is some 60 MB.
     pub const PEERS_MAX: usize = 1 << 18;
-    /// Files of one peer. Whoever has more shares a folder, which is one file here. Bounded by the time that it takes to
-    /// forget them all when the peer leaves, some 50 ms, in which nobody else is answered.
-    pub const FILES_PER_PEER_MAX: u32 = 50_000;
+    /// Files of one peer. Whoever has more shares a folder, which is one file here.
+    pub const FILES_PER_PEER_MAX: u32 = 100_000;
     /// All names of one peer's files together, in bytes: room for [`FILES_PER_PEER_MAX`] long ones.
     pub const NAME_BYTES_PER_PEER_MAX: u64 = 16 << 20;
     /// Chunks of all files that one peer has in part: each costs a bit. Room for 64 files of a tebibyte.

@@ -95,3 +95,35 @@ fn renewing_does_not_change_the_version() {
     directory.renew(at(Duration::from_secs(5)), &peer(1), Some("10.0.0.2:1".parse().unwrap())).unwrap();
     assert!(directory.version() > version, "another address is another answer");
 }
+
+/// A peer with very many files is gone at once for whoever asks for a source; forgetting the rest never takes long at a
+/// time, and everybody else can go on meanwhile.
+#[test]
+fn a_peer_with_very_many_files_is_forgotten_in_turns() {
+    let mut directory = directory();
+    directory.join(Time::ORIGIN, peer(2), Some("10.0.0.2:1".parse().unwrap())).unwrap();
+    let many = (0..20_000).map(|n| {
+        let key = FileKey { name: RelPath::new(&format!("{n:06}")).unwrap(), ..file().key };
+        Registration { key, ..file() }
+    });
+    directory.register(Time::ORIGIN, &peer(2), many).unwrap();
+    assert_eq!(directory.stats().files, 20_001);
+
+    directory.leave(Time::ORIGIN, &peer(2)).unwrap();
+    directory.check_invariants();
+    assert!(directory.stats().files > 10_000, "not all of it in one turn");
+    let located = directory.locate(Time::ORIGIN, &Target::Hash(file().key.hash), 0);
+    let holders: Vec<PeerId> =
+        located.iter().flat_map(|file| &file.holders).map(|holder| holder.peer).collect();
+    assert_eq!(holders, [peer(1)]);
+
+    let number = directory.join(Time::ORIGIN, peer(2), Some("10.0.0.2:1".parse().unwrap())).unwrap();
+    assert_eq!(number.number(), 3, "its old number is not free yet");
+    directory.register(Time::ORIGIN, &peer(2), [file()]).unwrap();
+    let turns = (0..100).take_while(|_| !directory.sweep()).count();
+    assert!((2..30).contains(&turns), "{turns} turns");
+    directory.check_invariants();
+    let stats = directory.stats();
+    assert_eq!((stats.peers, stats.files, stats.holdings), (2, 1, 2));
+    assert_eq!(directory.join(Time::ORIGIN, peer(3), None).unwrap().number(), 2, "now it is");
+}

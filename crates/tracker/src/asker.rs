@@ -7,32 +7,36 @@
 //! that somebody looks at may not, so the host that was asked must be a name of loopback.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use drizzle_model::PeerId;
-use drizzle_net::Ticket;
+use drizzle_model::{PeerId, Time};
+use drizzle_net::{Ticket, TicketError};
 
 use crate::encoding;
+use crate::limits::TICKET_TRUST;
 use crate::problem::{Problem, ProblemKind};
 use crate::tracker::Tracker;
 
 /// The two ends of the connection on which a request came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Asker {
     /// The key that the asker proved; none over plain HTTP.
     pub(crate) peer: Option<PeerId>,
     pub(crate) remote: IpAddr,
     /// Where the asker reached the tracker.
     pub(crate) local: IpAddr,
+    /// The ticket that was found good on this connection, and when.
+    checked: Arc<Mutex<Option<(Ticket, Time)>>>,
 }
 
 impl Asker {
     pub(crate) fn new(peer: Option<PeerId>, remote: SocketAddr, local: SocketAddr) -> Self {
         // A socket for both families shows an IPv4 address as an IPv6 one.
-        Self { peer, remote: remote.ip().to_canonical(), local: local.ip().to_canonical() }
+        let (remote, local) = (remote.ip().to_canonical(), local.ip().to_canonical());
+        Self { peer, remote, local, checked: Arc::default() }
     }
 
     /// Where the asker finds an address that a peer registered from, and whether that is the tracker's own machine: what is
@@ -44,6 +48,18 @@ impl Asker {
         } else {
             (address, at_tracker)
         }
+    }
+
+    /// Whether the ticket is the asker's own and holds.
+    fn check(&self, peer: &PeerId, ticket: &Ticket, tracker: &Tracker) -> Result<(), TicketError> {
+        let now = tracker.clock.now();
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.is_some_and(|(good, when)| good == *ticket && now.since(when) < TICKET_TRUST) {
+            return Ok(());
+        }
+        ticket.verify(tracker.clock.unix_s(), &tracker.network.id(), peer)?;
+        *checked = Some((*ticket, now));
+        Ok(())
     }
 
     /// The address of the asker's serving side.
@@ -59,7 +75,7 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let asker = parts.extensions.get::<Self>().copied();
+        let asker = parts.extensions.get::<Self>().cloned();
         asker.ok_or_else(|| Problem::new(ProblemKind::Other, "the connection is not known"))
     }
 }
@@ -87,14 +103,13 @@ impl FromRequestParts<Arc<Tracker>> for Member {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, tracker: &Arc<Tracker>) -> Result<Self, Problem> {
+        let asker = Asker::from_request_parts(parts, tracker).await?;
         let Caller(peer) = Caller::from_request_parts(parts, tracker).await?;
         let refused = |why: &dyn ToString| Problem::new(ProblemKind::Ticket, why.to_string());
         let shown = bearer(&parts.headers).ok_or_else(|| refused(&"a ticket is needed: join first"))?;
         let bytes = encoding::decode(shown).ok_or_else(|| refused(&"the ticket is not base64"))?;
         let ticket = Ticket::from_bytes(&bytes).map_err(|error| refused(&error))?;
-        ticket
-            .verify(tracker.clock.unix_s(), &tracker.network.id(), &peer)
-            .map_err(|error| refused(&error))?;
+        asker.check(&peer, &ticket, tracker).map_err(|error| refused(&error))?;
         Ok(Self { peer, ticket })
     }
 }

@@ -37,8 +37,11 @@ impl Catalogue {
         self.with(|directory, now| Ok((directory.renew(now, peer, address)?, directory.version())))
     }
 
-    pub(crate) fn leave(&self, peer: &PeerId) -> Result<PeerNumber, UnknownPeer> {
-        self.with(|directory, now| directory.leave(now, peer))
+    /// When this is done, nothing of the peer is left.
+    pub(crate) async fn leave(&self, peer: &PeerId) -> Result<PeerNumber, UnknownPeer> {
+        let number = self.with(|directory, now| directory.leave(now, peer))?;
+        self.sweep().await;
+        Ok(number)
     }
 
     /// Registers the files of a peer that may be new, or known at another address.
@@ -99,8 +102,15 @@ impl Catalogue {
     }
 
     /// Lets peers go whose leases have run out, though nobody asks for anything.
-    pub(crate) fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         self.with(Directory::expire);
+        self.sweep().await;
+    }
+
+    async fn sweep(&self) {
+        while !self.with(|directory, _| directory.sweep()) {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn with<T>(&self, call: impl FnOnce(&mut Directory, Time) -> T) -> T {

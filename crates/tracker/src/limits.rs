@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Connections at one time. Beyond it new ones are closed at once; those that are silent end after
-/// [`HEADER_TIMEOUT`]. A connection costs some 40 kB, most of it TLS.
+/// [`HEADER_TIMEOUT`]. A connection costs some 30 kB.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// How long a connection may be silent between two requests, and how long the head of a request may take. Longer
@@ -48,6 +48,10 @@ pub const FILES_PER_TURN: usize = 128;
 
 /// How long a ticket lasts. Longer than a tracker is down, shorter than it takes to forget who was invited.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a ticket that was checked on a connection is taken there without looking at its signature again: that
+/// costs more than all the rest of a renewal.
+pub const TICKET_TRUST: Duration = Duration::from_secs(60);
 
 /// How often peers are asked to renew their leases.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);

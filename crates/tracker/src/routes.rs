@@ -156,7 +156,7 @@ async fn renew(
 }
 
 async fn leave(State(tracker): App, Member { peer, .. }: Member) -> Answer<serde_json::Value> {
-    let number = tracker.catalogue.leave(&peer).map_err(lapsed)?.number();
+    let number = tracker.catalogue.leave(&peer).await.map_err(lapsed)?.number();
     tracing::info!(number, ?peer, "peer left");
     Ok(Json(serde_json::json!({})))
 }

@@ -132,10 +132,10 @@ impl Server {
     async fn speak_http(&self, asker: Asker, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
         let mut stream = Box::pin(TimeoutWriter::new(stream));
         stream.as_mut().set_timeout_pinned(Some(WRITE_TIMEOUT));
-        let router = self.router.clone();
+        let (router, from) = (self.router.clone(), asker.remote);
         let service =
             hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(asker);
+                request.extensions_mut().insert(asker.clone());
                 router.clone().oneshot(request.map(axum::body::Body::new))
             });
         let served = hyper::server::conn::http1::Builder::new()
@@ -145,7 +145,7 @@ impl Server {
             .serve_connection(TokioIo::new(stream), service)
             .await;
         if let Err(error) = served {
-            tracing::debug!(from = %asker.remote, %error, "a connection ended early");
+            tracing::debug!(%from, %error, "a connection ended early");
         }
     }
 }
@@ -163,7 +163,7 @@ async fn pause(error: &io::Error) {
 
 async fn tick(tracker: Weak<Tracker>) {
     while let Some(tracker) = tracker.upgrade() {
-        tracker.catalogue.tick();
+        tracker.catalogue.tick().await;
         drop(tracker);
         tokio::time::sleep(TICK).await;
     }

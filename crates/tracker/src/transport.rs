@@ -23,7 +23,7 @@ impl Transport {
             Self::Remote(remote) => remote.send(request).await,
             Self::Local { router, asker } => {
                 let mut request = request.map(Body::new);
-                request.extensions_mut().insert(*asker);
+                request.extensions_mut().insert(asker.clone());
                 let answer = router.clone().oneshot(request).await;
                 let response = match answer {
                     Ok(response) => response,

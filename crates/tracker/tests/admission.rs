@@ -97,6 +97,31 @@ async fn a_ticket_of_another_peer_or_network_opens_nothing() {
     assert_eq!(status, 401);
 }
 
+/// A ticket that was found good on a connection is remembered there, but for no other ticket and not for ever.
+#[tokio::test]
+async fn a_good_ticket_on_a_connection_lets_no_other_one_through() {
+    let tracker = Tracker::start(Admission::Invited).await;
+    let identity = Identity::ephemeral().unwrap();
+    let client = client_of(&identity, tracker.invite());
+    let good = client.join().await.unwrap().ticket.to_bytes();
+    let mut forged = good;
+    forged[good.len() - 1] ^= 1;
+    let mut connection = tls(&tracker, &identity).await;
+    let mut status = async |ticket: &[u8]| {
+        let head =
+            format!("GET /v1/files HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {}\r\n\r\n", base64(ticket));
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            answer.push(connection.read_u8().await.unwrap());
+        }
+        String::from_utf8(answer).unwrap()[9..12].parse::<u16>().unwrap()
+    };
+    assert_eq!([status(&good).await, status(&forged).await, status(&good).await], [200, 401, 200]);
+    tracker.clock.forward(Duration::from_secs(48 * 60 * 60));
+    assert_eq!(status(&good).await, 401);
+}
+
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)

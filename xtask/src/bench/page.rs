@@ -3,9 +3,26 @@
 //! A run replaces its own part. What people wrote outside the markers, where the time goes and what was tried, stays.
 
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use crate::stage::RunError;
 
 const OPENING: &str =
     "# Benchmarks\n\nWhat stands between the markers is written by the command that they name.\n";
+
+/// Replaces the part of that name on the page at a path from the root of the repository.
+pub(crate) fn write_part(path: &Path, name: &str, content: &str) -> Result<(), RunError> {
+    let path = crate::workspace::root().join(path);
+    let before = fs::read_to_string(&path).ok();
+    let after = with_part(before.as_deref(), name, content);
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .map_err(RunError::disk("create the folder of", &path))?;
+    fs::write(&path, after).map_err(RunError::disk("write", &path))?;
+    eprintln!("bench {name}: written to {}", path.display());
+    Ok(())
+}
 
 /// The page with the part of that name replaced, or added at its end.
 pub(crate) fn with_part(page: Option<&str>, name: &str, content: &str) -> String {

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use super::contestant::{Contestant, Serving, Target};
 use super::nginx::{Nginx, Scheme};
-use super::program::{self, Missing};
-use crate::bench::BenchError;
-use crate::bench::corpus::{Corpus, Shape};
+use crate::bench::program::{self, Missing};
+use crate::stage::RunError;
+use crate::stage::{Corpus, Shape};
 
 /// aria2c from nginx.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Contestant for Aria2 {
         true
     }
 
-    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError> {
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let nginx = Nginx::start(&corpus.parent, home, Scheme::Http)?;
         let list = home.join("files.txt");
         let lines = corpus.files().iter().fold(String::new(), |mut lines, file| {
@@ -45,7 +45,7 @@ impl Contestant for Aria2 {
             let _ = writeln!(lines, "{}\n out={}", nginx.url(file), file.display());
             lines
         });
-        fs::write(&list, lines).map_err(BenchError::disk("write", &list))?;
+        fs::write(&list, lines).map_err(RunError::disk("write", &list))?;
         let fetch = move |target: &Target| {
             let mut command = Command::new("aria2c");
             command.args([

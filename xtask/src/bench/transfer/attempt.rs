@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::contestant::{Contestant, Serving, Target};
-use crate::bench::BenchError;
-use crate::bench::compare;
-use crate::bench::corpus::Corpus;
-use crate::bench::process::Running;
-use crate::bench::scratch::Scratch;
 use crate::bench::usage::{self, Sampler};
+use crate::stage;
+use crate::stage::Corpus;
+use crate::stage::RunError;
+use crate::stage::Running;
+use crate::stage::Scratch;
 
 /// What one fetch cost.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub(crate) fn serve(
     contestant: &dyn Contestant,
     corpus: &Corpus,
     scratch: &Scratch,
-) -> Result<Serving, BenchError> {
+) -> Result<Serving, RunError> {
     let home = scratch.folder(&format!("{}-of-{}", contestant.key(), corpus.name))?;
     contestant.serve(corpus, &home)
 }
@@ -49,7 +49,7 @@ pub(crate) fn time(
     corpus: &Corpus,
     scratch: &Scratch,
     check: Check,
-) -> Result<Cost, BenchError> {
+) -> Result<Cost, RunError> {
     let sender = serving.server.group();
     let before = usage::cpu_time(sender);
     let spent = fetch(serving, corpus, scratch, check, Running::finish)?;
@@ -58,7 +58,7 @@ pub(crate) fn time(
 }
 
 /// Fetches once and watches the memory of both sides; watching costs time, so it is not timed.
-pub(crate) fn watch(serving: &Serving, corpus: &Corpus, scratch: &Scratch) -> Result<Peaks, BenchError> {
+pub(crate) fn watch(serving: &Serving, corpus: &Corpus, scratch: &Scratch) -> Result<Peaks, RunError> {
     let sender = serving.server.group();
     fetch(serving, corpus, scratch, Check::Compared, |running| {
         let receiver = running.group();
@@ -76,14 +76,14 @@ fn fetch<T>(
     corpus: &Corpus,
     scratch: &Scratch,
     check: Check,
-    run: impl FnOnce(Running) -> Result<T, BenchError>,
-) -> Result<T, BenchError> {
+    run: impl FnOnce(Running) -> Result<T, RunError>,
+) -> Result<T, RunError> {
     let place = Place::new(scratch)?;
     let (folder, home) = (scratch.folder("target/content")?, scratch.folder("target/home")?);
     let mut command = (serving.fetch)(&Target { folder: &folder, home: &home });
     let outcome = run(Running::start(&mut command, &home)?)?;
     if check == Check::Compared {
-        compare::same(&corpus.path(), &folder.join(&corpus.name))?;
+        stage::same(&corpus.path(), &folder.join(&corpus.name))?;
     }
     drop(place);
     Ok(outcome)
@@ -93,7 +93,7 @@ fn fetch<T>(
 struct Place<'a>(&'a Scratch);
 
 impl<'a> Place<'a> {
-    fn new(scratch: &'a Scratch) -> Result<Self, BenchError> {
+    fn new(scratch: &'a Scratch) -> Result<Self, RunError> {
         scratch.folder("target").map(|_| Self(scratch))
     }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::program::Missing;
-use crate::bench::BenchError;
-use crate::bench::corpus::{Corpus, Shape};
-use crate::bench::process::Running;
+use crate::bench::program::Missing;
+use crate::stage::RunError;
+use crate::stage::Running;
+use crate::stage::{Corpus, Shape};
 
 /// One way to bring content from one place to another on this machine.
 pub(crate) trait Contestant {
@@ -26,7 +26,7 @@ pub(crate) trait Contestant {
     fn takes(&self, shape: Shape) -> bool;
 
     /// Starts serving, and returns when a fetch would succeed. `home` is a folder of its own, kept while it serves.
-    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError>;
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError>;
 }
 
 /// Content under way to whoever asks.

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use super::contestant::{Contestant, Serving, Target};
 use super::nginx::{self, Nginx, Scheme};
-use super::program::{self, Missing};
-use crate::bench::BenchError;
-use crate::bench::corpus::{Corpus, Shape};
+use crate::bench::program::{self, Missing};
+use crate::stage::RunError;
+use crate::stage::{Corpus, Shape};
 
 /// curl from nginx.
 #[derive(Debug)]
@@ -49,10 +49,10 @@ impl Contestant for Curl {
         true
     }
 
-    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError> {
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let nginx = Nginx::start(&corpus.parent, home, self.0)?;
         let list = home.join("files.txt");
-        fs::write(&list, curl_config(&nginx, corpus)).map_err(BenchError::disk("write", &list))?;
+        fs::write(&list, curl_config(&nginx, corpus)).map_err(RunError::disk("write", &list))?;
         let trusted = (self.0 == Scheme::Https).then(|| nginx::certificate(home));
         let fetch = move |target: &Target| {
             let mut command = Command::new("curl");

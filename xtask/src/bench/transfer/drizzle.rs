@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contestant::{Contestant, Serving, Target};
-use super::program::{self, Missing};
-use crate::bench::BenchError;
-use crate::bench::corpus::{Corpus, Shape};
-use crate::bench::process::Running;
+use crate::bench::program::{self, Missing};
+use crate::stage::RunError;
+use crate::stage::Running;
+use crate::stage::{Corpus, Shape};
 
 /// The binary under test.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
 
 impl Drizzle {
     /// Shares the content, and returns when it is served.
-    pub(crate) fn share(&self, corpus: &Corpus, home: &Path) -> Result<Shared, BenchError> {
+    pub(crate) fn share(&self, corpus: &Corpus, home: &Path) -> Result<Shared, RunError> {
         let mut command = Command::new(&self.binary);
         command
             .arg("share")
@@ -67,7 +67,7 @@ impl Contestant for Drizzle {
         true
     }
 
-    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError> {
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let shared = self.share(corpus, home)?;
         let binary = self.binary.clone();
         let fetch = move |target: &Target| {

@@ -2,8 +2,8 @@
 
 use super::attempt::{self, Peaks};
 use super::contestant::Contestant;
-use crate::bench::corpus::Corpus;
-use crate::bench::scratch::Scratch;
+use crate::stage::Corpus;
+use crate::stage::Scratch;
 
 /// What one contestant needed.
 #[derive(Debug)]

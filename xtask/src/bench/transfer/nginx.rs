@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::program::{self, Missing};
-use crate::bench::BenchError;
 use crate::bench::port;
-use crate::bench::process::Running;
+use crate::bench::program::{self, Missing};
+use crate::stage::RunError;
+use crate::stage::Running;
 
 /// Plain, or with a certificate of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,14 +35,14 @@ impl Nginx {
     }
 
     /// Serves all that lies below `root`.
-    pub(crate) fn start(root: &Path, home: &Path, scheme: Scheme) -> Result<Self, BenchError> {
+    pub(crate) fn start(root: &Path, home: &Path, scheme: Scheme) -> Result<Self, RunError> {
         if scheme == Scheme::Https {
             make_certificate(home)?;
         }
         let address = port::free()?;
         let config = home.join("nginx.conf");
         fs::write(&config, configuration(root, home, address, scheme))
-            .map_err(BenchError::disk("write", &config))?;
+            .map_err(RunError::disk("write", &config))?;
         let mut command = Command::new("nginx");
         command.args(["-e", "stderr", "-p"]).arg(home).arg("-c").arg(&config);
         let mut server = Running::start(&mut command, home)?;
@@ -62,7 +62,7 @@ pub(crate) fn certificate(home: &Path) -> std::path::PathBuf {
     home.join("certificate.pem")
 }
 
-fn make_certificate(home: &Path) -> Result<(), BenchError> {
+fn make_certificate(home: &Path) -> Result<(), RunError> {
     let mut command = Command::new("openssl");
     command.args([
         "req",

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::attempt::{self, Check, Cost};
 use super::contestant::{Contestant, Serving};
-use crate::bench::corpus::Corpus;
-use crate::bench::scratch::Scratch;
 use crate::bench::statistics::Summary;
+use crate::stage::Corpus;
+use crate::stage::Scratch;
 
 /// What one contestant reached.
 #[derive(Debug)]

@@ -1,16 +1,15 @@
 //! The part of the page that `bench transfer` writes: who took part, the figures, and what was to be reached.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use super::memory::Need;
-use super::program::Missing;
 use super::race::Entry;
 use super::size::Size;
 use super::start::FirstStart;
 use crate::bench::page;
 use crate::bench::page::Column::{Figure, Text};
 use crate::bench::statistics::Summary;
+use crate::bench::tables::{self, Participant, Target, failed, seconds};
 
 const DRIZZLE: &str = "drizzle";
 /// What every ratio of the large file is taken against.
@@ -24,13 +23,6 @@ const MEMORY_MIB_MAX: f64 = 96.0;
 const SECOND_START_S_MAX: f64 = 0.3;
 /// Two peaks of one program differ by what its threads happened to hold at once; this much is not growth.
 const MEMORY_NOISE_MIB: f64 = 2.0;
-
-/// A contestant, and the version it was found in.
-#[derive(Debug)]
-pub(crate) struct Participant {
-    pub(crate) name: &'static str,
-    pub(crate) found: Result<String, Missing>,
-}
 
 /// Everything that was measured. What is `None` was not asked for.
 #[derive(Debug)]
@@ -61,15 +53,8 @@ pub(crate) fn write(results: &Results) -> String {
              Processor time is the median of what each side used.\n",
             results.runs
         ),
-        page::table(
-            &[Text("machine"), Text("")],
-            &results
-                .machine
-                .iter()
-                .map(|(what, value)| vec![(*what).into(), value.clone()])
-                .collect::<Vec<_>>(),
-        ),
-        participants(&results.participants),
+        tables::machine(&results.machine),
+        tables::participants(&results.participants),
         format!("### What was to be reached\n\n{}", targets(results)),
         format!("### One file of {file:.0} MiB\n\n{}", race(&results.of_file, YARDSTICK)),
         format!("### {folder} files of 4 KiB\n\n{}", race(&results.of_folder, RSYNC)),
@@ -81,14 +66,6 @@ pub(crate) fn write(results: &Results) -> String {
         let _ = writeln!(text, "{part}");
     }
     text
-}
-
-fn participants(participants: &[Participant]) -> String {
-    let rows = participants.iter().map(|one| {
-        let found = one.found.as_ref().map_or_else(|missing| format!("skipped: {missing}"), Clone::clone);
-        vec![one.name.to_owned(), found]
-    });
-    page::table(&[Text("took part"), Text("version")], &rows.collect::<Vec<_>>())
 }
 
 fn race(entries: &[Entry], yardstick: &str) -> String {
@@ -155,14 +132,6 @@ fn starts(results: &Results) -> Option<String> {
     (!rows.is_empty()).then(|| page::table(&head, &rows))
 }
 
-/// One thing to reach: what, how it is put, and the figure if there is one.
-struct Target {
-    what: &'static str,
-    limit: f64,
-    unit: &'static str,
-    measured: Option<f64>,
-}
-
 fn targets(results: &Results) -> String {
     let peak_at_size = worst_peak(results.memory.iter().find(|need| need.key == DRIZZLE));
     let peak_huge = worst_peak(results.memory_huge.as_ref().and_then(|huge| huge.as_ref().ok()));
@@ -173,59 +142,43 @@ fn targets(results: &Results) -> String {
     let growth_limit = peak_at_size.unwrap_or(MEMORY_MIB_MAX) + MEMORY_NOISE_MIB;
     let targets = [
         Target {
-            what: "large file, times nginx to curl over HTTP",
+            what: "large file, times nginx to curl over HTTP".into(),
             limit: FILE_RATIO_MAX,
             unit: "",
             measured: ratio(&results.of_file, YARDSTICK),
         },
         Target {
-            what: "many small files, times an rsync daemon",
+            what: "many small files, times an rsync daemon".into(),
             limit: FOLDER_RATIO_MAX,
             unit: "",
             measured: ratio(&results.of_folder, RSYNC),
         },
         Target {
-            what: "peak memory of the larger side, large file",
+            what: "peak memory of the larger side, large file".into(),
             limit: MEMORY_MIB_MAX,
             unit: " MiB",
             measured: peak_at_size,
         },
         Target {
-            what: "the same with the huge file: no more",
+            what: "the same with the huge file: no more".into(),
             limit: growth_limit.min(MEMORY_MIB_MAX),
             unit: " MiB",
             measured: peak_huge,
         },
         Target {
-            what: "first share of the large file, times b3sum",
+            what: "first share of the large file, times b3sum".into(),
             limit: HASHING_RATIO_MAX,
             unit: "",
             measured: hashing,
         },
         Target {
-            what: "second share of the many files",
+            what: "second share of the many files".into(),
             limit: SECOND_START_S_MAX,
             unit: " s",
             measured: second.map(|wall| wall.median.as_secs_f64()),
         },
     ];
-    page::table(
-        &[Text("what"), Figure("at most"), Figure("measured"), Text("")],
-        &targets.iter().map(Target::row).collect::<Vec<_>>(),
-    )
-}
-
-impl Target {
-    fn row(&self) -> Vec<String> {
-        let measured =
-            self.measured.map_or_else(|| "-".into(), |measured| format!("{measured:.2}{}", self.unit));
-        let verdict = match self.measured {
-            Some(measured) if measured <= self.limit => "reached",
-            Some(_) => "**missed**",
-            None => "not measured",
-        };
-        vec![self.what.into(), format!("{:.2}{}", self.limit, self.unit), measured, verdict.into()]
-    }
+    tables::targets(&targets)
 }
 
 fn ratio(entries: &[Entry], against: &str) -> Option<f64> {
@@ -240,18 +193,6 @@ fn worst_peak(need: Option<&Need>) -> Option<f64> {
     Some(mebibytes(peaks.sender.max(peaks.receiver)))
 }
 
-/// A row without figures: the reason stands in the first free cell.
-fn failed(known: &[&str], reason: &str, columns: usize) -> Vec<String> {
-    let mut row: Vec<String> = known.iter().map(|cell| (*cell).to_owned()).collect();
-    row.push(format!("failed: {}", reason.replace('|', "/")));
-    row.resize(columns, "-".into());
-    row
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.3}", duration.as_secs_f64())
-}
-
 fn mib(bytes: u64) -> String {
     format!("{:.1}", mebibytes(bytes))
 }
@@ -262,6 +203,8 @@ fn mebibytes(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::attempt::Peaks;
     use super::super::race::Figures;
     use super::*;

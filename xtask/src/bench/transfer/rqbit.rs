@@ -8,11 +8,11 @@ use std::time::Duration;
 use std::{fs, io};
 
 use super::contestant::{Contestant, Serving, Target};
-use super::program::{self, Missing};
-use crate::bench::BenchError;
-use crate::bench::corpus::{Corpus, Shape};
 use crate::bench::port;
-use crate::bench::process::Running;
+use crate::bench::program::{self, Missing};
+use crate::stage::RunError;
+use crate::stage::Running;
+use crate::stage::{Corpus, Shape};
 
 /// Between two questions whether the seed has hashed its content.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -42,7 +42,7 @@ impl Contestant for Rqbit {
         true
     }
 
-    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError> {
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let (seed, api) = (port::free()?, port::free()?);
         let mut command = rqbit(seed.port());
         command.arg(format!("--http-api-listen-addr={api}")).arg("share").arg(corpus.path());
@@ -51,8 +51,8 @@ impl Contestant for Rqbit {
             || ask(api, "/torrents/0/stats/v1").is_ok_and(|reply| contains(&reply, b"\"state\":\"live\""));
         server.wait_until("hash its content and seed it", ASK_AGAIN_AFTER, is_live)?;
         let torrent = home.join("content.torrent");
-        let metadata = ask(api, "/torrents/0/metadata").map_err(BenchError::disk("fetch", &torrent))?;
-        fs::write(&torrent, metadata).map_err(BenchError::disk("write", &torrent))?;
+        let metadata = ask(api, "/torrents/0/metadata").map_err(RunError::disk("fetch", &torrent))?;
+        fs::write(&torrent, metadata).map_err(RunError::disk("write", &torrent))?;
         let fetch = move |target: &Target| {
             let mut command = rqbit(0);
             command.arg("download").arg(&torrent).args(["--exit-on-finish", "--disable-http-api"]);

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::contestant::{Contestant, Serving, Target};
-use super::program::{self, Missing};
-use crate::bench::BenchError;
-use crate::bench::corpus::{Corpus, Shape};
 use crate::bench::port;
-use crate::bench::process::Running;
+use crate::bench::program::{self, Missing};
+use crate::stage::RunError;
+use crate::stage::Running;
+use crate::stage::{Corpus, Shape};
 
 /// rsync from its daemon.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Contestant for Rsync {
         true
     }
 
-    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, BenchError> {
+    fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let address = port::free()?;
         let config = home.join("rsyncd.conf");
         // A daemon of root would read as nobody; that may not be able to read the source.
@@ -47,7 +47,7 @@ impl Contestant for Rsync {
             "use chroot = no\n{user}log file = {}\n[source]\npath = {parent}\nread only = yes\n",
             log.display()
         );
-        fs::write(&config, text).map_err(BenchError::disk("write", &config))?;
+        fs::write(&config, text).map_err(RunError::disk("write", &config))?;
         let mut command = Command::new("rsync");
         command.args(["--daemon", "--no-detach", "--config"]).arg(&config);
         command.arg(format!("--address={}", address.ip())).arg(format!("--port={}", address.port()));

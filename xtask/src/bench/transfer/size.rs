@@ -1,6 +1,6 @@
 //! How much is transferred: what the figures are asked for, or a quick look.
 
-use crate::bench::corpus::Shape;
+use crate::stage::Shape;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

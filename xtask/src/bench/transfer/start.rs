@@ -3,12 +3,12 @@
 use std::process::Command;
 
 use super::drizzle::Drizzle;
-use super::program;
-use crate::bench::BenchError;
-use crate::bench::corpus::Corpus;
-use crate::bench::process::Running;
-use crate::bench::scratch::Scratch;
+use crate::bench::program;
 use crate::bench::statistics::Summary;
+use crate::stage::Corpus;
+use crate::stage::RunError;
+use crate::stage::Running;
+use crate::stage::Scratch;
 
 /// The first start against the hash alone.
 #[derive(Debug)]
@@ -46,13 +46,13 @@ pub(crate) fn second(
     counted((0..=runs).map(|_| Ok(drizzle.share(folder, &home)?.ready_after)).collect())
 }
 
-fn hash(file: &Corpus, scratch: &Scratch) -> Result<std::time::Duration, BenchError> {
+fn hash(file: &Corpus, scratch: &Scratch) -> Result<std::time::Duration, RunError> {
     let home = scratch.folder("b3sum")?;
     Ok(Running::start(Command::new("b3sum").arg(file.path()), &home)?.finish()?.wall)
 }
 
 /// All but the first, which warms up.
-fn counted(samples: Vec<Result<std::time::Duration, BenchError>>) -> Result<Summary, String> {
+fn counted(samples: Vec<Result<std::time::Duration, RunError>>) -> Result<Summary, String> {
     let samples: Vec<_> = samples.into_iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     Summary::of(samples.into_iter().skip(1)).ok_or_else(|| "no counted run".to_owned())
 }

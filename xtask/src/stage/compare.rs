@@ -6,47 +6,47 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::BenchError;
+use super::RunError;
 
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Compares two files, or two folders with all that is in them; the error names the first difference.
-pub(crate) fn same(sent: &Path, arrived: &Path) -> Result<(), BenchError> {
-    let kind = |path: &Path| fs::symlink_metadata(path).map_err(BenchError::disk("look at", path));
+pub fn same(sent: &Path, arrived: &Path) -> Result<(), RunError> {
+    let kind = |path: &Path| fs::symlink_metadata(path).map_err(RunError::disk("look at", path));
     match (kind(sent)?, kind(arrived)?) {
         (a, b) if a.is_dir() && b.is_dir() => same_folder(sent, arrived),
         (a, b) if a.is_file() && b.is_file() && a.len() == b.len() => same_file(sent, arrived),
         (a, b) => {
             let what = format!("{} has {} bytes, sent were {}", arrived.display(), b.len(), a.len());
-            Err(BenchError::Different { what })
+            Err(RunError::Different { what })
         }
     }
 }
 
-fn same_folder(sent: &Path, arrived: &Path) -> Result<(), BenchError> {
+fn same_folder(sent: &Path, arrived: &Path) -> Result<(), RunError> {
     let (of_sent, of_arrived) = (names(sent)?, names(arrived)?);
     if let Some(name) = of_sent.symmetric_difference(&of_arrived).next() {
         let what = format!("{} is on one side only", arrived.join(name).display());
-        return Err(BenchError::Different { what });
+        return Err(RunError::Different { what });
     }
     of_sent.iter().try_for_each(|name| same(&sent.join(name), &arrived.join(name)))
 }
 
-fn names(folder: &Path) -> Result<BTreeSet<OsString>, BenchError> {
+fn names(folder: &Path) -> Result<BTreeSet<OsString>, RunError> {
     let read = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
-    read.map_err(BenchError::disk("list", folder))
+    read.map_err(RunError::disk("list", folder))
 }
 
-fn same_file(sent: &Path, arrived: &Path) -> Result<(), BenchError> {
-    let open = |path: &Path| File::open(path).map_err(BenchError::disk("open", path));
+fn same_file(sent: &Path, arrived: &Path) -> Result<(), RunError> {
+    let open = |path: &Path| File::open(path).map_err(RunError::disk("open", path));
     let (mut a, mut b) = (open(sent)?, open(arrived)?);
     let (mut of_a, mut of_b) = (Vec::with_capacity(BLOCK_BYTES), Vec::with_capacity(BLOCK_BYTES));
     for block in 0u64.. {
-        read_block(&mut a, &mut of_a).map_err(BenchError::disk("read", sent))?;
-        read_block(&mut b, &mut of_b).map_err(BenchError::disk("read", arrived))?;
+        read_block(&mut a, &mut of_a).map_err(RunError::disk("read", sent))?;
+        read_block(&mut b, &mut of_b).map_err(RunError::disk("read", arrived))?;
         if of_a != of_b {
             let what = format!("{} has other bytes in MiB {block}", arrived.display());
-            return Err(BenchError::Different { what });
+            return Err(RunError::Different { what });
         }
         if of_a.is_empty() {
             break;

@@ -12,7 +12,6 @@ mod libtorrent;
 mod memory;
 mod nginx;
 mod options;
-mod program;
 mod race;
 mod report;
 mod rqbit;
@@ -21,26 +20,23 @@ mod size;
 mod start;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use contestant::Contestant;
 use drizzle::Drizzle;
 pub(crate) use options::Options;
-use report::{Participant, Results};
+use report::Results;
 use size::Size;
 
-use super::corpus::Corpus;
-use super::scratch::Scratch;
-use super::{BenchError, interrupt, machine, page};
+use super::tables::Participant;
+use super::{machine, page, subject};
+use crate::stage::{Corpus, RunError, Scratch, leftovers};
 
 /// Runs all scenarios, and writes the page, or prints the part where the run was not a full one.
-pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
-    interrupt::watch()
-        .map_err(|source| BenchError::Start { program: "the watch for signals".into(), source })?;
+pub(crate) fn run(options: &Options) -> Result<(), RunError> {
+    leftovers::watch()?;
     let binary = match &options.drizzle {
         Some(binary) => binary.clone(),
-        None => build_drizzle()?,
+        None => subject::build()?,
     };
     let drizzle = Drizzle { binary };
     let all = everyone(&drizzle);
@@ -49,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     let results = measure(&drizzle, &chosen, options.size(), options.runs())?;
     let part = report::write(&results);
     match options.page() {
-        Some(path) => write_page(&crate::workspace::root().join(path), &part),
+        Some(path) => page::write_part(path, "transfer", &part),
         None => {
             println!("{part}");
             Ok(())
@@ -74,7 +70,7 @@ fn measure(
     chosen: &[&dyn Contestant],
     size: Size,
     runs: u32,
-) -> Result<Results, BenchError> {
+) -> Result<Results, RunError> {
     // Before the run adds to it, since the load is part of it.
     let machine = machine::describe();
     let participants: Vec<Participant> =
@@ -83,7 +79,7 @@ fn measure(
     let field: Vec<&dyn Contestant> = present.map(|(one, _)| *one).collect();
     let with_drizzle = field.iter().any(|one| one.key() == drizzle.key());
 
-    let scratch = Scratch::in_memory(&target_dir(), size.memory_needed())?;
+    let scratch = Scratch::in_memory(&subject::target_dir(), size.memory_needed())?;
     let file = Corpus::write(&scratch.folder("file")?, "large.bin", size.file())?;
     let folder = Corpus::write(&scratch.folder("folder")?, "many", size.folder())?;
     say("one large file");
@@ -116,43 +112,14 @@ fn measure(
 }
 
 /// On disk, since it may be larger than the memory.
-fn measure_huge(drizzle: &Drizzle, size: Size) -> Result<memory::Need, BenchError> {
+fn measure_huge(drizzle: &Drizzle, size: Size) -> Result<memory::Need, RunError> {
     say("memory with a huge file, on disk");
-    let parent = target_dir();
-    fs::create_dir_all(&parent).map_err(BenchError::disk("create", &parent))?;
+    let parent = subject::target_dir();
+    fs::create_dir_all(&parent).map_err(RunError::disk("create", &parent))?;
     let scratch = Scratch::on_disk(&parent, size.disk_needed())?;
     let huge = Corpus::write(&scratch.folder("file")?, "huge.bin", size.huge_file())?;
     let mut needs = memory::run(&[drizzle], &huge, &scratch);
     Ok(needs.remove(0))
-}
-
-/// Builds what is measured, so that no old binary takes its place.
-fn build_drizzle() -> Result<PathBuf, BenchError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--package", "drizzle"]).current_dir(crate::workspace::root());
-    let status = command.status().map_err(|source| BenchError::Start { program: "cargo".into(), source })?;
-    if status.success() {
-        Ok(target_dir().join("release/drizzle"))
-    } else {
-        Err(BenchError::Build { status })
-    }
-}
-
-fn target_dir() -> PathBuf {
-    let set = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    crate::workspace::root().join(set)
-}
-
-fn write_page(path: &Path, part: &str) -> Result<(), BenchError> {
-    let before = fs::read_to_string(path).ok();
-    let after = page::with_part(before.as_deref(), "transfer", part);
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .map_err(BenchError::disk("create the folder of", path))?;
-    fs::write(path, after).map_err(BenchError::disk("write", path))?;
-    say(&format!("written to {}", path.display()));
-    Ok(())
 }
 
 fn say(what: &str) {
@@ -164,8 +131,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::bench::BenchError;
-    use crate::bench::corpus::Shape;
+    use crate::stage::RunError;
+    use crate::stage::Shape;
 
     /// Speaks as `drizzle` does, and copies. In the folder `lie` it leaves a byte out.
     const STAND_IN: &str = r#"#!/bin/sh
@@ -254,7 +221,7 @@ esac
         .unwrap();
         let failed = drizzle.share(&corpus, scratch.path()).unwrap_err();
         assert!(
-            matches!(failed, BenchError::Ended { .. }) && failed.to_string().contains("port taken"),
+            matches!(failed, RunError::Ended { .. }) && failed.to_string().contains("port taken"),
             "{failed}"
         );
     }

@@ -7,39 +7,50 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::BenchError;
+use super::RunError;
 
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// A file or a folder of that name, in a folder where nothing else is.
 #[derive(Debug, Clone)]
-pub(crate) struct Corpus {
-    pub(crate) parent: PathBuf,
-    pub(crate) name: String,
-    pub(crate) shape: Shape,
+pub struct Corpus {
+    /// The folder that it lies in.
+    pub parent: PathBuf,
+    /// Its name there.
+    pub name: String,
+    /// What it looks like.
+    pub shape: Shape,
 }
 
 /// What it looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// One file.
     File {
+        /// Its size.
         bytes: u64,
     },
     /// One block of data at the start of each stretch, and a hole up to the next.
     SparseFile {
+        /// Its size, holes included.
         bytes: u64,
+        /// From one block of data to the next.
         stretch_bytes: u64,
     },
+    /// Files of one size, spread over folders.
     Folder {
+        /// How many files.
         files: u32,
+        /// In how many folders.
         sub_folders: u32,
+        /// The size of each file.
         file_bytes: u32,
     },
 }
 
 impl Corpus {
     /// Writes it below `parent`.
-    pub(crate) fn write(parent: &Path, name: &str, shape: Shape) -> Result<Self, BenchError> {
+    pub fn write(parent: &Path, name: &str, shape: Shape) -> Result<Self, RunError> {
         let corpus = Self { parent: parent.to_owned(), name: name.to_owned(), shape };
         let path = corpus.path();
         let mut noise = Noise::new(name);
@@ -53,16 +64,17 @@ impl Corpus {
                 .iter()
                 .try_for_each(|file| write_small_file(&parent.join(file), file_bytes, &mut noise)),
         };
-        written.map_err(BenchError::disk("write", &path))?;
+        written.map_err(RunError::disk("write", &path))?;
         Ok(corpus)
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
+    /// Where it lies.
+    pub fn path(&self) -> PathBuf {
         self.parent.join(&self.name)
     }
 
     /// All files, by their paths from `parent`.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
+    pub fn files(&self) -> Vec<PathBuf> {
         let Shape::Folder { files, sub_folders, .. } = self.shape else {
             return vec![PathBuf::from(&self.name)];
         };
@@ -77,7 +89,7 @@ impl Corpus {
 
 impl Shape {
     /// Content bytes, holes included.
-    pub(crate) fn bytes(self) -> u64 {
+    pub fn bytes(self) -> u64 {
         match self {
             Self::File { bytes } | Self::SparseFile { bytes, .. } => bytes,
             Self::Folder { files, file_bytes, .. } => u64::from(files) * u64::from(file_bytes),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::statvfs;
 
-use super::BenchError;
-use super::interrupt::{self, Folder};
+use super::RunError;
+use super::leftovers::{self, Folder};
 
 /// How many this run has made, which tells them apart.
 static SCRATCHES: AtomicU32 = AtomicU32::new(0);
@@ -18,13 +18,13 @@ const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Removes the folder with all that is in it when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     folder: Folder,
 }
 
 impl Scratch {
     /// A folder in memory with that much room: where shared memory lies, or on a tmpfs of its own where that is small.
-    pub(crate) fn in_memory(fallback: &Path, bytes_needed: u64) -> Result<Self, BenchError> {
+    pub fn in_memory(fallback: &Path, bytes_needed: u64) -> Result<Self, RunError> {
         if check_room(Path::new(SHARED_MEMORY), bytes_needed).is_ok() {
             return Self::make(Path::new(SHARED_MEMORY));
         }
@@ -34,48 +34,48 @@ impl Scratch {
     }
 
     /// A folder below `parent`, with that much room.
-    pub(crate) fn on_disk(parent: &Path, bytes_needed: u64) -> Result<Self, BenchError> {
+    pub fn on_disk(parent: &Path, bytes_needed: u64) -> Result<Self, RunError> {
         let scratch = Self::make(parent)?;
         check_room(scratch.path(), bytes_needed)?;
         Ok(scratch)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.folder.path
     }
 
     /// A new empty folder within.
-    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, BenchError> {
+    pub fn folder(&self, name: &str) -> Result<PathBuf, RunError> {
         let path = self.path().join(name);
-        fs::create_dir_all(&path).map_err(BenchError::disk("create", &path))?;
+        fs::create_dir_all(&path).map_err(RunError::disk("create", &path))?;
         Ok(path)
     }
 
-    fn make(parent: &Path) -> Result<Self, BenchError> {
+    fn make(parent: &Path) -> Result<Self, RunError> {
         let sequence = SCRATCHES.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("drizzle-bench-{}-{sequence}", std::process::id()));
         let folder = Folder { path, is_mount: false };
-        interrupt::note_folder(folder.clone());
+        leftovers::note_folder(folder.clone());
         let scratch = Self { folder };
-        fs::create_dir_all(scratch.path()).map_err(BenchError::disk("create", scratch.path()))?;
+        fs::create_dir_all(scratch.path()).map_err(RunError::disk("create", scratch.path()))?;
         // Servers that drop their rights must still be able to read what they serve.
         let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(scratch.path(), open).map_err(BenchError::disk("open", scratch.path()))?;
+        fs::set_permissions(scratch.path(), open).map_err(RunError::disk("open", scratch.path()))?;
         Ok(scratch)
     }
 
-    fn mount(&mut self, bytes_needed: u64) -> Result<(), BenchError> {
+    fn mount(&mut self, bytes_needed: u64) -> Result<(), RunError> {
         let mut mount = Command::new("mount");
         mount
             .args(["-t", "tmpfs", "-o", &format!("size={bytes_needed},mode=755"), "drizzle-bench"])
             .arg(self.path());
-        let mounted =
-            mount.status().map_err(|source| BenchError::Start { program: "mount".into(), source })?;
+        let mounted = mount.status().map_err(|source| RunError::Start { program: "mount".into(), source })?;
         if !mounted.success() {
             return check_room(Path::new(SHARED_MEMORY), bytes_needed);
         }
         let folder = Folder { is_mount: true, ..self.folder.clone() };
-        interrupt::note_folder(folder.clone());
+        leftovers::note_folder(folder.clone());
         self.folder = folder;
         Ok(())
     }
@@ -83,15 +83,15 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        interrupt::end_folder(&self.folder);
+        leftovers::end_folder(&self.folder);
     }
 }
 
-fn check_room(path: &Path, needed: u64) -> Result<(), BenchError> {
-    let room = statvfs(path).map_err(|error| BenchError::disk("measure", path)(error.into()))?;
+fn check_room(path: &Path, needed: u64) -> Result<(), RunError> {
+    let room = statvfs(path).map_err(|error| RunError::disk("measure", path)(error.into()))?;
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let path = path.display().to_string();
-    if free < needed { Err(BenchError::NoRoom { path, needed, free }) } else { Ok(()) }
+    if free < needed { Err(RunError::NoRoom { path, needed, free }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
         drop(scratch);
         assert!(!path.exists());
         let refused = Scratch::on_disk(parent.path(), u64::MAX).unwrap_err();
-        assert!(matches!(refused, BenchError::NoRoom { needed: u64::MAX, .. }), "{refused}");
+        assert!(matches!(refused, RunError::NoRoom { needed: u64::MAX, .. }), "{refused}");
         assert!(!path.exists());
     }
 }

@@ -3,6 +3,7 @@
 //! Programs run in a home folder of their own, so that no configuration of the person at the machine takes part.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use wait4::Wait4;
 
-use super::BenchError;
-use super::interrupt;
+use super::RunError;
+use super::leftovers;
 
 /// How long a server may take until it serves: libtorrent and rqbit hash a gigabyte first.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -29,15 +30,24 @@ const SAID_LINES_MAX: usize = 4;
 
 /// A process and its group. Dropping it asks the program to leave, and kills what stays.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     program: String,
     child: Option<Child>,
     group: Pid,
     started: Instant,
-    lines: Receiver<String>,
+    lines: Receiver<Line>,
     /// The last lines that were taken from it.
     heard: VecDeque<String>,
     log: PathBuf,
+}
+
+/// A line that a program wrote on stdout.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// When it was read.
+    pub at: Instant,
+    /// The line, without its end.
+    pub text: String,
 }
 
 /// What a program that came to its end has used.
@@ -53,17 +63,16 @@ pub(crate) struct Spent {
 
 impl Running {
     /// Starts a program; what it says on stderr goes to a file in `home`, which is its home folder too.
-    pub(crate) fn start(command: &mut Command, home: &Path) -> Result<Self, BenchError> {
-        let program =
-            Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    pub fn start(command: &mut Command, home: &Path) -> Result<Self, RunError> {
+        let program = name(command);
         let log = home.join(format!("{program}.log"));
-        let stderr = File::create(&log).map_err(BenchError::disk("create", &log))?;
+        let stderr = File::create(&log).map_err(RunError::disk("create", &log))?;
         isolate(command, home);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let started = Instant::now();
-        let spawned = interrupt::spawn(command);
+        let spawned = leftovers::spawn(command);
         let (mut child, group) =
-            spawned.map_err(|source| BenchError::Start { program: program.clone(), source })?;
+            spawned.map_err(|source| RunError::Start { program: program.clone(), source })?;
         let lines = read_lines(child.stdout.take());
         Ok(Self { program, child: Some(child), group, started, lines, heard: VecDeque::new(), log })
     }
@@ -77,27 +86,65 @@ impl Running {
         self.started.elapsed()
     }
 
-    /// The first line on stdout that `read` makes something of.
+    /// When it was started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The next line on stdout; fails when the program ends before, or does not write one in time.
+    pub fn next_line(&mut self, expected: &str, limit: Duration) -> Result<Line, RunError> {
+        match self.lines.recv_timeout(limit) {
+            Ok(line) => {
+                self.heard.push_back(line.text.clone());
+                if self.heard.len() > SAID_LINES_MAX {
+                    self.heard.pop_front();
+                }
+                Ok(line)
+            }
+            Err(RecvTimeoutError::Timeout) => Err(self.late(expected, limit)),
+            Err(RecvTimeoutError::Disconnected) => Err(self.ended_early(expected)),
+        }
+    }
+
+    /// The first line on stdout that `read` makes something of, in the time that a server has to get ready.
     pub(crate) fn wait_for_line<T>(
         &mut self,
         expected: &str,
         mut read: impl FnMut(&str) -> Option<T>,
-    ) -> Result<T, BenchError> {
-        let deadline = Instant::now() + READY_WITHIN;
+    ) -> Result<T, RunError> {
+        self.wait_for(expected, READY_WITHIN, |line| read(&line.text))
+    }
+
+    /// The first line on stdout that `read` makes something of.
+    pub fn wait_for<T>(
+        &mut self,
+        expected: &str,
+        limit: Duration,
+        mut read: impl FnMut(&Line) -> Option<T>,
+    ) -> Result<T, RunError> {
+        let deadline = Instant::now() + limit;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    if let Some(value) = read(&line) {
-                        return Ok(value);
-                    }
-                    self.heard.push_back(line);
-                    if self.heard.len() > SAID_LINES_MAX {
-                        self.heard.pop_front();
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => return Err(self.late(expected, READY_WITHIN)),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.ended_early(expected)),
+            let line = self.next_line(expected, deadline.saturating_duration_since(Instant::now()))?;
+            if let Some(value) = read(&line) {
+                return Ok(value);
             }
+        }
+    }
+
+    /// Sends a signal to all of its group.
+    pub fn signal(&self, signal: Signal) -> Result<(), RunError> {
+        let sent = kill_process_group(self.group, signal);
+        sent.map_err(|error| RunError::Start {
+            program: format!("a signal to {}", self.program),
+            source: error.into(),
+        })
+    }
+
+    /// Ends it as a crash would: with SIGKILL, and at once.
+    pub fn crash(mut self) {
+        leftovers::end_group(self.group);
+        if let Some(mut child) = self.child.take() {
+            drop(child.wait());
         }
     }
 
@@ -107,7 +154,7 @@ impl Running {
         expected: &str,
         retry_after: Duration,
         holds: impl Fn() -> bool,
-    ) -> Result<(), BenchError> {
+    ) -> Result<(), RunError> {
         let deadline = Instant::now() + READY_WITHIN;
         while !holds() {
             if self.has_ended() {
@@ -122,18 +169,18 @@ impl Running {
     }
 
     /// Waits for its end, which must be a success.
-    pub(crate) fn finish(mut self) -> Result<Spent, BenchError> {
+    pub(crate) fn finish(mut self) -> Result<Spent, RunError> {
         let Some(child) = self.child.take() else { return Err(self.late("be started", Duration::ZERO)) };
         let overdue = kill_when_overdue(self.group);
         let waited = child.wait4();
         let wall = self.started.elapsed();
         let in_time = overdue.send(()).is_ok();
-        let end = waited.map_err(|source| BenchError::Start { program: self.program.clone(), source })?;
+        let end = waited.map_err(|source| RunError::Start { program: self.program.clone(), source })?;
         if !in_time {
             return Err(self.late("come to its end", FETCHED_WITHIN));
         }
         if !end.status.success() {
-            return Err(BenchError::Ended {
+            return Err(RunError::Ended {
                 program: self.program.clone(),
                 status: end.status,
                 said: self.said(),
@@ -149,17 +196,15 @@ impl Running {
         waitid(WaitId::Pid(Pid::from_child(child)), options).map_or(true, |status| status.is_some())
     }
 
-    fn ended_early(&mut self, expected: &str) -> BenchError {
+    fn ended_early(&mut self, expected: &str) -> RunError {
         match self.child.take().map(|mut child| child.wait()) {
-            Some(Ok(status)) => {
-                BenchError::Ended { program: self.program.clone(), status, said: self.said() }
-            }
+            Some(Ok(status)) => RunError::Ended { program: self.program.clone(), status, said: self.said() },
             _ => self.late(expected, Duration::ZERO),
         }
     }
 
-    fn late(&self, expected: &str, limit: Duration) -> BenchError {
-        BenchError::Late {
+    fn late(&self, expected: &str, limit: Duration) -> RunError {
+        RunError::Late {
             program: self.program.clone(),
             expected: expected.to_owned(),
             limit,
@@ -170,7 +215,8 @@ impl Running {
     /// The last lines that it said, on either channel.
     fn said(&self) -> String {
         let logged = fs::read(&self.log).unwrap_or_default();
-        let mut lines: Vec<String> = self.heard.iter().cloned().chain(self.lines.try_iter()).collect();
+        let unheard = self.lines.try_iter().map(|line| line.text);
+        let mut lines: Vec<String> = self.heard.iter().cloned().chain(unheard).collect();
         lines.extend(String::from_utf8_lossy(&logged).lines().map(str::to_owned));
         lines.retain(|line| !line.trim().is_empty());
         let last = &lines[lines.len().saturating_sub(SAID_LINES_MAX)..];
@@ -187,11 +233,21 @@ impl Drop for Running {
                 thread::sleep(LEAVE_POLL_EVERY);
             }
         }
-        interrupt::end_group(self.group);
+        leftovers::end_group(self.group);
         if let Some(mut child) = self.child.take() {
             drop(child.wait());
         }
     }
+}
+
+/// The name of the program, or of the one that it runs in a network namespace.
+fn name(command: &Command) -> String {
+    let words: Vec<&OsStr> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let program = match words[..] {
+        [ip, netns, exec, _, program, ..] if [ip, netns, exec] == ["ip", "netns", "exec"] => program,
+        _ => command.get_program(),
+    };
+    Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// No configuration from outside, and nothing left in the home of who runs this.
@@ -210,12 +266,12 @@ fn isolate(command: &mut Command, home: &Path) {
 }
 
 /// Reads to the end even when nobody listens any more, so that the program never waits for its reader.
-fn read_lines(stdout: Option<ChildStdout>) -> Receiver<String> {
+fn read_lines(stdout: Option<ChildStdout>) -> Receiver<Line> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
-        for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()).map_while(Result::ok)
-        {
-            drop(sender.send(line));
+        let lines = stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines());
+        for text in lines.map_while(Result::ok) {
+            drop(sender.send(Line { at: Instant::now(), text }));
         }
     });
     lines
@@ -257,7 +313,7 @@ mod tests {
         assert_eq!(found.unwrap(), "o");
         let early =
             shell("echo one", home.path()).wait_for_line("say two", |line| (line == "two").then_some(()));
-        assert!(matches!(early, Err(BenchError::Ended { .. })), "{early:?}");
+        assert!(matches!(early, Err(RunError::Ended { .. })), "{early:?}");
     }
 
     /// A killed orphan may stay a zombie until init looks; it runs no more either way.

@@ -1,0 +1,16 @@
+//! What a run needs on this machine and clears away: processes, folders, content to move, network namespaces.
+
+mod compare;
+mod corpus;
+mod error;
+pub(crate) mod leftovers;
+mod namespace;
+mod process;
+mod scratch;
+
+pub use compare::same;
+pub use corpus::{Corpus, Shape};
+pub use error::RunError;
+pub(crate) use namespace::Namespace;
+pub use process::{Line, Running};
+pub use scratch::Scratch;

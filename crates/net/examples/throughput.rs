@@ -36,8 +36,7 @@ async fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let number = |at: usize, default: usize| args.get(at).map_or(default, |text| text.parse().unwrap());
     if args.first().is_some_and(|first| first == "receive") {
-        let shape = Shape { pieces: number(4, 0), connections: number(5, 0) };
-        return receive(&args[1], &args[2], Path::new(&args[3]), shape).await;
+        return receive(&args[1], &args[2], Path::new(&args[3]), number(4, 0)).await;
     }
     let dir = Path::new(args.first().map_or("/dev/shm", String::as_str));
     let shape = Shape { pieces: number(1, 1024) << 20 >> 18, connections: number(2, 2) };
@@ -69,7 +68,7 @@ async fn send(transport: &str, source: &Path, dir: &Path, shape: Shape) -> f64 {
     let mut receiver = Command::new(env::current_exe().unwrap())
         .args(["receive", transport, &listener.local_addr().unwrap().to_string()])
         .arg(&target)
-        .args([shape.pieces.to_string(), shape.connections.to_string()])
+        .arg(shape.connections.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -128,22 +127,22 @@ async fn send_pieces(
     let _ = stream.read_u8().await;
 }
 
-async fn receive(transport: &str, address: &str, target: &Path, shape: Shape) {
+async fn receive(transport: &str, address: &str, target: &Path, connections: usize) {
     let address: Address = address.parse().unwrap();
     let dialer = Dialer::new(&Identity::ephemeral().unwrap());
     let file = Arc::new(File::create(target).unwrap());
     let start = Instant::now();
     let mut tasks = JoinSet::new();
-    for first in 0..shape.connections {
+    for _ in 0..connections {
         let (dialer, address, file, is_tls) =
             (dialer.clone(), address.clone(), Arc::clone(&file), transport == "tls");
         tasks.spawn(async move {
             if is_tls {
                 let connection = dialer.dial(&address, Protocol::Peer, Expect::AnyPeer).await.unwrap();
-                receive_pieces(connection, &file, first, shape).await;
+                receive_pieces(connection, &file).await;
             } else {
                 let tcp = TcpStream::connect((address.host(), address.port())).await.unwrap();
-                receive_pieces(tcp, &file, first, shape).await;
+                receive_pieces(tcp, &file).await;
             }
         });
     }
@@ -151,13 +150,13 @@ async fn receive(transport: &str, address: &str, target: &Path, shape: Shape) {
     println!("{:.6}", start.elapsed().as_secs_f64());
 }
 
-async fn receive_pieces(mut stream: impl AsyncRead + Unpin, file: &File, first: usize, shape: Shape) {
+/// Which pieces come over which connection is the sender's choice.
+async fn receive_pieces(mut stream: impl AsyncRead + Unpin, file: &File) {
     let (mut header, mut content) = ([0; HEADER_LEN], vec![0; PIECE_LEN]);
-    for piece in (first..shape.pieces).step_by(shape.connections) {
-        stream.read_exact(&mut header).await.unwrap();
-        assert_eq!(header[..8], (piece as u64).to_be_bytes());
+    while stream.read_exact(&mut header).await.is_ok() {
         stream.read_exact(&mut content).await.unwrap();
         std::hint::black_box(blake3::hash(&content));
-        file.write_all_at(&content, (piece * PIECE_LEN) as u64).unwrap();
+        let piece = u64::from_be_bytes(*header.first_chunk().unwrap());
+        file.write_all_at(&content, piece * PIECE_LEN as u64).unwrap();
     }
 }

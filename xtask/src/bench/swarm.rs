@@ -14,12 +14,14 @@ mod report;
 mod rqbit;
 mod scenario;
 mod torrent;
+mod trace;
 mod transmission;
 
 use contestant::Contestant;
 use drizzle::Drizzle;
 pub(crate) use options::Options;
 use report::{Results, Round};
+use trace::Trace;
 
 use super::tables::Participant;
 use super::{machine, page, subject};
@@ -66,6 +68,7 @@ fn measure(chosen: &[&dyn Contestant], options: &Options) -> Result<Results, Run
         chosen.iter().map(|one| Participant { name: one.name(), found: one.find() }).collect();
     let present = chosen.iter().zip(&participants).filter(|(_, participant)| participant.found.is_ok());
     let field: Vec<&dyn Contestant> = present.map(|(one, _)| *one).collect();
+    let trace = options.trace.clone().map(Trace::new).transpose()?;
     let mut rounds = Vec::new();
     for scenario in options.scenarios() {
         eprintln!("bench swarm: {}", scenario.title);
@@ -74,7 +77,9 @@ fn measure(chosen: &[&dyn Contestant], options: &Options) -> Result<Results, Run
             Scratch::in_memory(&subject::target_dir(), copies * scenario.bytes + ROOM_BESIDE_BYTES)?;
         let corpus =
             Corpus::write(&scratch.folder("source")?, "large.bin", Shape::File { bytes: scenario.bytes })?;
-        let entries = race::run(&field, &scenario, &corpus, &scratch, options.runs());
+        let course =
+            race::Course { scenario: &scenario, corpus: &corpus, scratch: &scratch, trace: trace.as_ref() };
+        let entries = race::run(&field, &course, options.runs());
         rounds.push(Round { scenario, entries });
     }
     Ok(Results { machine, participants, runs: options.runs(), is_quick: options.is_quick(), rounds })

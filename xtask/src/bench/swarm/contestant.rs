@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::trace::Trace;
 use crate::bench::program::Missing;
 use crate::lab::{Host, Lab};
 use crate::stage::{Corpus, RunError, Running, Scratch};
@@ -33,6 +34,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) corpus: &'a Corpus,
     pub(crate) scratch: &'a Scratch,
+    pub(crate) trace: Option<&'a Trace>,
     pub(crate) leechers: usize,
 }
 

@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Measure this binary instead of building one
     #[arg(long, value_name = "PATH")]
     pub(super) drizzle: Option<PathBuf>,
+    /// Keep what each peer printed in this folder, each line with the seconds since the start of the first
+    #[arg(long, value_name = "DIR")]
+    pub(super) trace: Option<PathBuf>,
     /// Write to this page, whatever kind of run it is
     #[arg(long, value_name = "PATH")]
     output: Option<PathBuf>,

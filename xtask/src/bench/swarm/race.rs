@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::contestant::{Contestant, Ground, Leecher};
 use super::scenario::Scenario;
+use super::trace::Trace;
 use crate::bench::statistics::Summary;
 use crate::lab::Lab;
-use crate::stage::{self, Corpus, RunError, Running, Scratch};
+use crate::stage::{self, Corpus, Line, RunError, Running, Scratch};
 
 /// What is waited for at most, as a multiple of the bound, and what every program gets beside.
 const TIMES_BOUND_MAX: u32 = 15;
@@ -44,21 +45,24 @@ struct Run {
     seed_sent_bytes: u64,
 }
 
+/// What the runs of one scenario have in common.
+#[derive(Debug)]
+pub(crate) struct Course<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) corpus: &'a Corpus,
+    pub(crate) scratch: &'a Scratch,
+    pub(crate) trace: Option<&'a Trace>,
+}
+
 /// Runs the rounds.
-pub(crate) fn run(
-    field: &[&dyn Contestant],
-    scenario: &Scenario,
-    corpus: &Corpus,
-    scratch: &Scratch,
-    runs: u32,
-) -> Vec<Entry> {
+pub(crate) fn run(field: &[&dyn Contestant], course: &Course, runs: u32) -> Vec<Entry> {
     let mut lanes: Vec<_> = field.iter().map(|contestant| (*contestant, Ok(Vec::new()))).collect();
     for round in 1..=runs {
         for (contestant, results) in &mut lanes {
             let Ok(done) = results else { continue };
-            match once(*contestant, scenario, corpus, scratch) {
+            match once(*contestant, course) {
                 Ok(run) => {
-                    tell(*contestant, round, &run, scenario);
+                    tell(*contestant, round, &run, course.scenario);
                     done.push(run);
                 }
                 Err(error) => {
@@ -68,17 +72,13 @@ pub(crate) fn run(
             }
         }
     }
-    lanes.into_iter().map(|(contestant, results)| entry(contestant, results, scenario)).collect()
+    lanes.into_iter().map(|(contestant, results)| entry(contestant, results, course.scenario)).collect()
 }
 
-fn once(
-    contestant: &dyn Contestant,
-    scenario: &Scenario,
-    corpus: &Corpus,
-    scratch: &Scratch,
-) -> Result<Run, RunError> {
+fn once(contestant: &dyn Contestant, course: &Course) -> Result<Run, RunError> {
+    let Course { scenario, corpus, scratch, trace } = *course;
     let lab = Lab::new(&scenario.links())?;
-    let ground = Ground { lab: &lab, corpus, scratch, leechers: scenario.leechers.len() };
+    let ground = Ground { lab: &lab, corpus, scratch, trace, leechers: scenario.leechers.len() };
     let run = compete(contestant, scenario, &ground);
     clear(&ground.run_folder());
     run
@@ -95,7 +95,14 @@ fn compete(contestant: &dyn Contestant, scenario: &Scenario, ground: &Ground) ->
     let deadline = started + scenario.bound() * TIMES_BOUND_MAX + START_MAX;
     let each = leechers
         .iter_mut()
-        .map(|leecher| Ok(finished(leecher, deadline)?.saturating_duration_since(started)))
+        .enumerate()
+        .map(|(number, leecher)| {
+            let mut trace =
+                ground.trace.map(|trace| trace.open(contestant.key(), number, started)).transpose()?;
+            let at =
+                finished(leecher, deadline, |line| trace.as_mut().map_or(Ok(()), |trace| trace.note(line)))?;
+            Ok(at.saturating_duration_since(started))
+        })
         .collect::<Result<Vec<Duration>, RunError>>()?;
     let seed_sent_bytes = ground.seed_host().traffic()?.sent - before;
     let targets: Vec<_> = leechers.iter().map(|leecher| leecher.target.clone()).collect();
@@ -105,10 +112,19 @@ fn compete(contestant: &dyn Contestant, scenario: &Scenario, ground: &Ground) ->
     Ok(Run { each, seed_sent_bytes })
 }
 
-fn finished(leecher: &mut Leecher, deadline: Instant) -> Result<Instant, RunError> {
-    let says_finished = leecher.says_finished;
-    let limit = deadline.saturating_duration_since(Instant::now());
-    leecher.running.wait_for("have everything", limit, |line| says_finished(&line.text).then_some(line.at))
+fn finished(
+    leecher: &mut Leecher,
+    deadline: Instant,
+    mut look: impl FnMut(&Line) -> Result<(), RunError>,
+) -> Result<Instant, RunError> {
+    loop {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        let line = leecher.running.next_line("have everything", limit)?;
+        look(&line)?;
+        if (leecher.says_finished)(&line.text) {
+            return Ok(line.at);
+        }
+    }
 }
 
 fn entry(contestant: &dyn Contestant, results: Result<Vec<Run>, String>, scenario: &Scenario) -> Entry {

@@ -11,6 +11,7 @@ mod scratch;
 pub use compare::same;
 pub use corpus::{Corpus, Shape};
 pub use error::RunError;
+pub use leftovers::watch;
 pub(crate) use namespace::Namespace;
 pub use process::{Line, Running};
 pub use scratch::Scratch;

@@ -38,7 +38,7 @@ pub(crate) struct Folder {
 }
 
 /// From now on a signal clears what is noted, and ends the run.
-pub(crate) fn watch() -> Result<(), RunError> {
+pub fn watch() -> Result<(), RunError> {
     let failed = |source| RunError::Start { program: "the watch for signals".into(), source };
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
     thread::spawn(move || {

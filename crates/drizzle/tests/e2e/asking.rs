@@ -12,8 +12,8 @@ use crate::support::process::{number, text};
 use crate::support::swarm::{Sharer, Tracker};
 use crate::support::words;
 
-/// S0.2, S0.4, S1.3, S1.9: a listing names every content once, with its own numbers and without locations; two of one name
-/// are two. Would fail if one hid the other, or if a part of a name were not found.
+/// S0.2, S0.4, S1.3, S1.9: a listing names every content once, with its own numbers and without locations;
+/// two of one name are two. Would fail if one hid the other, or if a part of a name were not found.
 #[test]
 fn everything_registered_is_listed_and_found_by_a_part_of_its_name() {
     let tracker = Tracker::start();
@@ -56,8 +56,8 @@ fn everything_registered_is_listed_and_found_by_a_part_of_its_name() {
     assert_eq!(found(&["*"]), 0, "a pattern is a part of a name, not a wildcard");
 }
 
-/// S0.5, S0.6, S1.5: `locate` says who has which chunks, whole and in part, under numbers of their own. Would fail if chunks under way
-/// were not registered until all are there.
+/// S0.5, S0.6, S1.5: `locate` says who has which chunks, whole and in part, under numbers of their own. Would
+/// fail if chunks under way were not registered until all are there.
 #[test]
 fn who_has_which_chunks_is_told_while_they_arrive() {
     let tracker = Tracker::start();
@@ -90,8 +90,8 @@ fn who_has_which_chunks_is_told_while_they_arrive() {
     get.end_by(Signal::KILL);
 }
 
-/// `status` knows what runs on this state directory and whether the tracker answers, and forgets what was killed. Would fail if a
-/// process that is gone were still shown.
+/// `status` knows what runs on this state directory and whether the tracker answers, and forgets what was
+/// killed. Would fail if a process that is gone were still shown.
 #[test]
 fn what_runs_here_is_told_and_what_was_killed_is_not() {
     let tracker = Tracker::start();

@@ -87,9 +87,9 @@ fn links(top: &Path) {
     symlink("two\nlines", top.join("to\na newline")).unwrap();
 }
 
-/// S0.2, S0.3, B3: whatever a folder holds arrives, with names, modes, times and links. Would fail for a name that is changed on
-/// the way or refused, for a mode or time that is not set or set too early (a directory's changes when something is put
-/// into it), or for a directory that cannot be written to at its end.
+/// S0.2, S0.3, B3: whatever a folder holds arrives, with names, modes, times and links. Would fail for a name
+/// that is changed on the way or refused, for a mode or time that is not set or set too early (a directory's
+/// changes when something is put into it), or for a directory that cannot be written to at its end.
 #[test]
 fn a_folder_arrives_as_it_is() {
     let (there, here) = (Home::new(), Home::new());
@@ -115,8 +115,8 @@ fn a_folder_arrives_as_it_is() {
     assert_same(&top, &here.out().join(name));
 }
 
-/// What `.drizzleignore` names is not shared; hidden files are. Would fail if rules of deeper folders did not count, or
-/// counted above them.
+/// What `.drizzleignore` names is not shared; hidden files are. Would fail if rules of deeper folders did not
+/// count, or counted above them.
 #[test]
 fn ignored_files_stay_at_home() {
     let (there, here) = (Home::new(), Home::new());
@@ -139,8 +139,8 @@ fn ignored_files_stay_at_home() {
     assert_same_listing(&expected, &listing(&here.out().join("project")));
 }
 
-/// S0.2, S1.3, S1.4: names instead of links, through a tracker whose invite is in a file. Would fail if a name were not found, or
-/// the newest of two were not the one that comes (S2.3).
+/// S0.2, S1.3, S1.4: names instead of links, through a tracker whose invite is in a file. Would fail if a
+/// name were not found, or the newest of two were not the one that comes (S2.3).
 #[test]
 fn a_name_is_enough_where_a_tracker_is_known() {
     let tracker = Tracker::start();
@@ -160,8 +160,8 @@ fn a_name_is_enough_where_a_tracker_is_known() {
     folder::assert_no_diff(&new, &here.out().join("it's here"));
 }
 
-/// S0.8: several at once, each with its own result; the exit code tells that one of them failed. Would fail if one that nobody
-/// has took the others with it.
+/// S0.8: several at once, each with its own result; the exit code tells that one of them failed. Would fail
+/// if one that nobody has took the others with it.
 #[test]
 fn several_are_fetched_at_once_and_each_ends_in_its_own_way() {
     let tracker = Tracker::start();
@@ -188,8 +188,8 @@ fn several_are_fetched_at_once_and_each_ends_in_its_own_way() {
     files[..2].iter().for_each(|file| assert_same(file, &second.out().join(file.file_name().unwrap())));
 }
 
-/// S0.6, S0.8, S4.3: whoever fetches with `--seed` serves when the first source is gone, and lists as a source. Would fail if
-/// what was fetched were not registered, or not served.
+/// S0.6, S0.8, S4.3: whoever fetches with `--seed` serves when the first source is gone, and lists as a
+/// source. Would fail if what was fetched were not registered, or not served.
 #[test]
 fn a_seed_serves_what_it_fetched() {
     let tracker = Tracker::start();

@@ -19,8 +19,8 @@ fn assert_left(ended: &Ended, code: i32) {
     assert!(ended.took < LEAVING_MAX, "it took {:?} to leave", ended.took);
 }
 
-/// S0.7: who leaves is not listed any more, at once and not when its lease is over. Would fail without the goodbye: a lease lasts
-/// for minutes.
+/// S0.7: who leaves is not listed any more, at once and not when its lease is over. Would fail without the
+/// goodbye: a lease lasts for minutes.
 #[test]
 fn what_one_who_left_shared_is_gone_at_once() {
     let tracker = Tracker::start();
@@ -34,7 +34,8 @@ fn what_one_who_left_shared_is_gone_at_once() {
     assert_left(&tracker.process.end_by(Signal::TERM), 0);
 }
 
-/// The end comes in time with connections open and data under way too: of the fetch with 130, of those who serve with 0.
+/// The end comes in time with connections open and data under way too: of the fetch with 130, of those who
+/// serve with 0.
 #[test]
 fn a_transfer_under_way_keeps_nobody() {
     for signal in [Signal::INT, Signal::TERM] {
@@ -66,7 +67,8 @@ fn a_dead_tracker_keeps_nobody() {
     assert_left(&sharer.process.end_by(Signal::INT), 0);
 }
 
-/// Nor does a tracker that is there and says nothing: it is stopped, so the kernel takes the calls and nobody answers.
+/// Nor does a tracker that is there and says nothing: it is stopped, so the kernel takes the calls and nobody
+/// answers.
 #[test]
 fn a_tracker_that_hangs_keeps_nobody() {
     let tracker = Tracker::start();

@@ -32,8 +32,8 @@ fn partial_file(here: &Home) -> PathBuf {
     file.clone()
 }
 
-/// B2: killed at several moments, a fetch goes on from what it had verified. Would fail if a chunk that was told as verified were fetched
-/// again, or if something were counted as there that is not.
+/// B2: killed at several moments, a fetch goes on from what it had verified. Would fail if a chunk that was
+/// told as verified were fetched again, or if something were counted as there that is not.
 #[test]
 fn a_killed_fetch_goes_on_and_fetches_only_the_rest() {
     let (there, here) = (Home::new(), Home::new());
@@ -81,8 +81,8 @@ fn a_killed_fetch_of_a_folder_goes_on() {
     assert_same(&top, &here.out().join("folder"));
 }
 
-/// B2, S0.10: what was damaged meanwhile is found by its hash, and only that is fetched again. Would fail if a record of what was
-/// verified were believed.
+/// B2, S0.10: what was damaged meanwhile is found by its hash, and only that is fetched again. Would fail if
+/// a record of what was verified were believed.
 #[test]
 fn unfinished_data_that_was_damaged_is_not_trusted() {
     let (there, here) = (Home::new(), Home::new());
@@ -107,8 +107,9 @@ fn unfinished_data_that_was_damaged_is_not_trusted() {
     assert_no_diff(&file, &here.out().join("data"));
 }
 
-/// B2: a finished file in which something changed is mended by its wrong chunks alone, with its time set back or not; a right
-/// one costs nothing. Would fail if size and time were believed where they are of another file than the one that was verified.
+/// B2: a finished file in which something changed is mended by its wrong chunks alone, with its time set back
+/// or not; a right one costs nothing. Would fail if size and time were believed where they are of another
+/// file than the one that was verified.
 #[test]
 fn a_wrong_file_is_mended_and_a_right_one_left() {
     let (there, here) = (Home::new(), Home::new());
@@ -139,7 +140,8 @@ fn a_wrong_file_is_mended_and_a_right_one_left() {
     }
 }
 
-/// B2: two fetches of the same thing into the same place do not disturb each other: one gets it, the other says why not.
+/// B2: two fetches of the same thing into the same place do not disturb each other: one gets it, the other
+/// says why not.
 #[test]
 fn two_fetches_into_one_place_do_no_harm() {
     let (there, here) = (Home::new(), Home::new());

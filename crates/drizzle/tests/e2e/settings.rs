@@ -8,8 +8,8 @@ use crate::support::process::Running;
 use crate::support::swarm::{Sharer, Tracker};
 use crate::support::words;
 
-/// S1.10: the flag counts before the environment, that before the file, that before the default; each is shown by where a fetched
-/// file lands. Would fail if one of them were not read, or read in another order.
+/// S1.10: the flag counts before the environment, that before the file, that before the default; each is
+/// shown by where a fetched file lands. Would fail if one of them were not read, or read in another order.
 #[test]
 fn the_flag_counts_before_the_environment_and_that_before_the_file() {
     let tracker = Tracker::start();
@@ -17,8 +17,8 @@ fn the_flag_counts_before_the_environment_and_that_before_the_file() {
     let file = there.file("data", b"where does it land?");
     let _sharer = Sharer::start_at(&tracker, &there, &file);
     let config = here.join("my.toml");
-    let run = |flags: &[std::ffi::OsString], variables: &[(&str, &std::path::Path)]| {
-        let words = [words!["get", "data", "--listen", "127.0.0.1:0"], flags.to_vec()].concat();
+    let run = |flags: Vec<std::ffi::OsString>, variables: &[(&str, &std::path::Path)]| {
+        let words = [words!["get", "data", "--listen", "127.0.0.1:0"], flags].concat();
         let mut command = here.command(words);
         command.env("DRIZZLE_CONFIG", &config).envs(variables.iter().copied());
         Running::start(command).end()
@@ -26,11 +26,11 @@ fn the_flag_counts_before_the_environment_and_that_before_the_file() {
     let invite = format!("tracker = \"@{}\"\n", tracker.home.join("invite").display());
     fs::write(&config, format!("{invite}[get]\noutput = \"by file\"\n")).unwrap();
     let variable = [("DRIZZLE_OUTPUT", &*here.join("by variable"))];
-    run(&words!["-o", here.join("by flag")], &variable).assert_code(0);
-    run(&[], &variable).assert_code(0);
-    run(&[], &[]).assert_code(0);
+    run(words!["-o", here.join("by flag")], &variable).assert_code(0);
+    run(words![], &variable).assert_code(0);
+    run(words![], &[]).assert_code(0);
     fs::write(&config, invite).unwrap();
-    run(&[], &[]).assert_code(0);
+    run(words![], &[]).assert_code(0);
     for place in ["by flag/data", "by variable/data", "by file/data", "data"] {
         assert_no_diff(&file, &here.join(place));
     }
@@ -47,8 +47,8 @@ fn an_invite_in_the_environment_is_enough() {
     home.run(words!["list"]).assert_error(2, "usage", "no tracker");
 }
 
-/// S0.10: unfinished data lies where it was asked for, and nowhere when it is done. Would fail if `--partial-dir` were not
-/// heeded, or left anything.
+/// S0.10: unfinished data lies where it was asked for, and nowhere when it is done. Would fail if
+/// `--partial-dir` were not heeded, or left anything.
 #[test]
 fn unfinished_data_lies_where_it_is_told_to() {
     let (there, here) = (Home::new(), Home::new());

@@ -1,6 +1,6 @@
 //! Folders as they lie on the disk, to be compared: every name, kind, mode, time, byte and link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -76,6 +76,17 @@ pub(crate) fn assert_no_diff(expected: &Path, received: &Path) {
     let diff =
         Command::new("diff").args(["-r", "--no-dereference"]).args([expected, received]).output().unwrap();
     assert!(diff.status.success(), "{}", String::from_utf8_lossy(&diff.stdout));
+}
+
+/// Fails unless nothing is in the folder but what an interrupted fetch may leave.
+#[track_caller]
+pub(crate) fn assert_nothing_under_a_name(out: &Path) {
+    let names: BTreeSet<_> = fs::read_dir(out)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(names.is_subset(&BTreeSet::from([".drizzle".to_owned()])), "{names:?}");
 }
 
 pub(crate) fn set_mode(path: &Path, mode: u32) {

@@ -1,5 +1,5 @@
-//! A person's machine, as far as the program sees it: a home without any settings, a state directory, a folder to put
-//! things into.
+//! A person's machine, as far as the program sees it: a home without any settings, a state directory, a
+//! folder to put things into.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,5 +1,6 @@
 //! One process of the program: its events as they come, and how it ended.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -23,7 +24,8 @@ enum Line {
     Said(String),
 }
 
-/// A process that runs, and is killed when this is dropped. Its standard output must be events, each within the contract.
+/// A process that runs, and is killed when this is dropped. Its standard output must be events, each within
+/// the contract.
 pub(crate) struct Running {
     what: String,
     child: Child,
@@ -35,7 +37,6 @@ pub(crate) struct Running {
 }
 
 /// How a process ended.
-#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) events: Vec<Value>,
@@ -113,11 +114,9 @@ impl Running {
     }
 
     fn fail(&self, why: &str) -> ! {
-        let Self { what, events, stderr, .. } = self;
-        panic!(
-            "{why}\n{what}\nlast events: {:#?}\nstderr: {stderr}",
-            events.iter().rev().take(5).collect::<Vec<_>>()
-        )
+        let mut told = String::new();
+        let _ = describe(&self.events, &self.stderr, &mut told);
+        panic!("{why}: {}\n{told}", self.what)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -154,7 +153,7 @@ impl Running {
             stderr: std::mem::take(&mut self.stderr),
             took: self.started.elapsed(),
         };
-        assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
         ended
     }
 }
@@ -178,6 +177,27 @@ impl Drop for Running {
     }
 }
 
+/// As a person reads it when a test fails: chunks and progress are counted.
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "exit code {:?} after {:?}", self.code, self.took)?;
+        describe(&self.events, &self.stderr, f)
+    }
+}
+
+fn describe(events: &[Value], stderr: &str, out: &mut impl fmt::Write) -> fmt::Result {
+    let is_many = |event: &&Value| event["event"] == "chunk" || event["event"] == "progress";
+    let (many, few): (Vec<_>, Vec<_>) = events.iter().partition(is_many);
+    few.iter().try_for_each(|event| writeln!(out, "  {event}"))?;
+    writeln!(
+        out,
+        "  chunk and progress: {}, the last: {:?}",
+        many.len(),
+        many.last().map(ToString::to_string)
+    )?;
+    write!(out, "  stderr: {stderr}")
+}
+
 impl Ended {
     /// The events of that name.
     pub(crate) fn all(&self, name: &str) -> Vec<&Value> {
@@ -189,14 +209,14 @@ impl Ended {
     pub(crate) fn only(&self, name: &str) -> &Value {
         match self.all(name)[..] {
             [only] => only,
-            _ => panic!("expected one {name}: {self:#?}"),
+            _ => panic!("expected one {name}: {self:?}"),
         }
     }
 
     /// Fails unless it ended with this code.
     #[track_caller]
     pub(crate) fn assert_code(&self, code: i32) -> &Self {
-        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.code, Some(code), "{self:?}");
         self
     }
 
@@ -205,8 +225,8 @@ impl Ended {
     pub(crate) fn assert_error(&self, code: i32, kind: &str, part: &str) -> &Self {
         self.assert_code(code);
         let error = self.only("error");
-        assert_eq!(error["kind"], kind, "{self:#?}");
-        assert!(error["message"].as_str().unwrap().contains(part), "{part}: {self:#?}");
+        assert_eq!(error["kind"], kind, "{self:?}");
+        assert!(error["message"].as_str().unwrap().contains(part), "{part}: {self:?}");
         self
     }
 
@@ -233,7 +253,8 @@ fn read_lines(
 ) -> JoinHandle<()> {
     thread::spawn(move || {
         for bytes in BufReader::new(from).split(b'\n').map_while(Result::ok) {
-            // Whoever has seen enough does not listen any more; the rest is read all the same, so that nobody blocks.
+            // Whoever has seen enough does not listen any more; the rest is read all the same, so that nobody
+            // blocks.
             let _ = to.send(line(String::from_utf8_lossy(&bytes).into_owned()));
         }
     })

@@ -42,13 +42,6 @@ impl Tracker {
         Self { home, process, invite, listen }
     }
 
-    /// Kills it without a goodbye; what it has written stays.
-    pub(crate) fn kill(self) -> Home {
-        let Self { home, process, .. } = self;
-        drop(process);
-        home
-    }
-
     /// `@FILE` with the invite.
     pub(crate) fn at_file(&self) -> OsString {
         let mut at = OsString::from("@");

@@ -330,9 +330,10 @@ impl HaveBatch {
         self.fresh.insert(chunk);
     }
 
-    /// What there is to tell, if anything; it counts as told.
+    /// What there is to tell, if anything; it counts as told. The first time there is always something: a peer that has
+    /// nothing yet is to be found by the others as well.
     pub(crate) fn take(&mut self) -> Option<Self> {
-        if self.fresh.is_empty() {
+        if self.is_known && self.fresh.is_empty() {
             return None;
         }
         let batch = self.clone();

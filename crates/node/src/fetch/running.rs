@@ -138,6 +138,7 @@ impl Running {
         for timer in [&mut progress, &mut haves, &mut refresh] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
+        self.tell_tracker_soon();
         loop {
             tokio::select! {
                 event = self.watcher.recv() => {

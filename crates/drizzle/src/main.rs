@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod config;
 mod context;
+mod descriptors;
 mod exit;
 #[cfg(test)]
 mod golden;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     };
     let is_json = context::asks_for_json(std::env::args_os(), &environment);
     let context = Context::new(arguments.everywhere.clone(), &arguments.command, environment);
+    descriptors::raise_limit();
     let code = match context {
         Ok(mut context) => {
             let outcome = commands::run(&mut context, arguments);

@@ -96,7 +96,8 @@ impl<T: Copy> Calls<T> {
     pub(crate) fn open(&mut self, now: Time, to: Contact, ask: Ask, purpose: T, tries: Tries) -> CallId {
         let id = CallId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        let wait = self.measured.get(&to.peer).or(self.overall.as_ref()).map_or(WAIT_FIRST, |trip| trip.wait());
+        let wait =
+            self.measured.get(&to.peer).or(self.overall.as_ref()).map_or(WAIT_FIRST, |trip| trip.wait());
         let tries_left = if tries == Tries::Thrice { 2 } else { 0 };
         let deadline = now + wait;
         self.deadlines.insert((deadline, id));
@@ -130,15 +131,20 @@ impl<T: Copy> Calls<T> {
         Some(Overdue::Retry { id, to: call.to, ask: call.ask.clone(), purpose: call.purpose })
     }
 
-    /// Closes all calls to a peer that cannot be reached.
-    pub(crate) fn unreachable(&mut self, peer: PeerId) -> Vec<Call<T>> {
+    /// Closes all calls to a peer at a place: one key may be named at several by those who lie.
+    pub(crate) fn close_all(&mut self, to: Contact) -> Vec<Call<T>> {
         let ids: Vec<CallId> =
-            self.open.iter().filter(|(_, call)| call.to.peer == peer).map(|(&id, _)| id).collect();
+            self.open.iter().filter(|(_, call)| call.to == to).map(|(&id, _)| id).collect();
         ids.into_iter().filter_map(|id| self.close(id)).collect()
     }
 
-    pub(crate) fn any(&self, mut wanted: impl FnMut(&Call<T>) -> bool) -> bool {
-        self.open.values().any(|call| wanted(call))
+    /// Where a peer was asked something that is open.
+    pub(crate) fn places_of(&self, peer: PeerId) -> Vec<Contact> {
+        self.open.values().map(|call| call.to).filter(|to| to.peer == peer).collect()
+    }
+
+    pub(crate) fn any(&self, wanted: impl FnMut(&Call<T>) -> bool) -> bool {
+        self.open.values().any(wanted)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {

@@ -59,7 +59,8 @@ impl Fingers {
             let part = self.space.distance(self.me, contact.position);
             contact.position != self.me && (part < way || way == Position::default())
         };
-        let mut before: Vec<Contact> = others.iter().copied().chain(self.contacts()).filter(is_before).collect();
+        let mut before: Vec<Contact> =
+            others.iter().copied().chain(self.contacts()).filter(is_before).collect();
         before.sort_by_key(|contact| self.space.distance(contact.position, target));
         before.dedup();
         before.truncate(count);

@@ -34,7 +34,8 @@ pub use config::{Config, Quotas};
 pub use contact::Contact;
 pub use event::{Input, JoinError, Notice, Operation, OperationError, Output};
 pub use message::{
-    Answer, Ask, Breadth, CONTACTS_MAX, CallId, Holding, Message, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal, Tell,
+    Answer, Ask, Breadth, CONTACTS_MAX, CallId, Holding, Message, Offered, PRINTS_MAX, Put, RECORDS_MAX,
+    Refusal, Tell,
 };
 pub use neighbours::{Neighbours, Pointer, Rectified, Step, View};
 pub use position::{Arc, Key, Position, Space, between};

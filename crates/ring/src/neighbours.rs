@@ -205,7 +205,9 @@ impl<P: Pointer> Neighbours<P> {
                 Step::Again
             }
             // The first successor answered a moment ago, and still believes in a predecessor that is gone.
-            Some(Query::Candidate(_)) => self.successors.first().map_or(Step::Rest, |&head| Step::Notify(head)),
+            Some(Query::Candidate(_)) => {
+                self.successors.first().map_or(Step::Rest, |&head| Step::Notify(head))
+            }
             _ => Step::Rest,
         }
     }

@@ -69,10 +69,13 @@ impl Content {
         bytes.extend_from_slice(self.id.publisher.as_bytes());
         bytes.extend_from_slice(self.id.subject.as_bytes());
         bytes.extend_from_slice(&self.version.to_le_bytes());
-        push_option(&mut bytes, match self.lease {
-            Lease::Until(unix_seconds) => Some(unix_seconds),
-            Lease::Forever => None,
-        });
+        push_option(
+            &mut bytes,
+            match self.lease {
+                Lease::Until(unix_seconds) => Some(unix_seconds),
+                Lease::Forever => None,
+            },
+        );
         bytes.extend_from_slice(&self.rank.to_le_bytes());
         push_option(&mut bytes, self.blob_bytes);
         bytes.push(u8::from(self.withdrawn));

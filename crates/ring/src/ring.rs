@@ -11,8 +11,8 @@
 //! they belong in `keep`, and what answers others in `answer`.
 
 mod answer;
-mod join;
 mod jobs;
+mod join;
 mod keep;
 mod reunite;
 mod seek;
@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::contact::Contact;
 use crate::event::{Input, JoinError, Notice, Operation, Output};
 use crate::fingers::Fingers;
-use crate::message::{Answer, Ask, CallId, Message, Tell};
+use crate::message::{Answer, Ask, CONTACTS_MAX, CallId, Message, Tell};
 use crate::neighbours::{Neighbours, View};
 use crate::position::{Arc, Position};
 use crate::random::Random;
@@ -138,7 +138,12 @@ impl Ring {
             last_stabilized: now,
             seen: None,
             // A node that comes back must not give its versions again: others may remember what they stood for.
-            shown: Shown { version: random.next(), predecessor: None, predecessors: Vec::new(), successors: Vec::new() },
+            shown: Shown {
+                version: random.next(),
+                predecessor: None,
+                predecessors: Vec::new(),
+                successors: Vec::new(),
+            },
             fingers: Fingers::new(config.space, config.me.position),
             calls: Calls::new(random.next()),
             searches: BTreeMap::new(),
@@ -343,18 +348,22 @@ impl Ring {
     }
 
     fn unreachable(&mut self, now: Time, peer: PeerId) {
-        let calls = self.calls.unreachable(peer);
-        if let Some(contact) = self.known_neighbour(peer) {
-            self.peer_gone(now, contact);
+        for neighbour in self.known_places(peer) {
+            self.peer_gone(now, neighbour);
         }
-        for call in calls {
-            self.call_failed(now, call);
+        for asked in self.calls.places_of(peer) {
+            self.remove_peer(now, asked);
         }
     }
 
-    fn known_neighbour(&self, peer: PeerId) -> Option<Contact> {
+    /// Where this node has a peer among its neighbours and fingers.
+    fn known_places(&self, peer: PeerId) -> Vec<Contact> {
         let known = self.neighbours.successors().iter().copied();
-        known.chain(self.neighbours.predecessor()).chain(self.fingers.contacts()).find(|one| one.peer == peer)
+        let known = known.chain(self.neighbours.predecessor()).chain(self.fingers.contacts());
+        let mut places: Vec<Contact> = known.filter(|one| one.peer == peer).collect();
+        places.sort_by_key(|one| one.position);
+        places.dedup();
+        places
     }
 
     /// Tells of new neighbours, and sees that what is kept follows them.
@@ -392,6 +401,19 @@ impl Ring {
 
     fn notice(&mut self, notice: Notice) {
         self.outputs.push_back(Output::Noticed(notice));
+    }
+
+    /// What of a view is worth believing: contacts that can exist, and not too many.
+    fn sound_view(&self, predecessor: Option<Contact>, successors: Vec<Contact>) -> View<Contact> {
+        let space = self.config.space;
+        let predecessor = predecessor.filter(|one| space.contains(one.position));
+        View { predecessor, successors: self.sound(successors) }
+    }
+
+    fn sound(&self, mut contacts: Vec<Contact>) -> Vec<Contact> {
+        contacts.truncate(CONTACTS_MAX);
+        contacts.retain(|one| self.config.space.contains(one.position));
+        contacts
     }
 
     fn unix_seconds(&self, now: Time) -> u64 {

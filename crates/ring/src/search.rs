@@ -101,7 +101,13 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(space: Space, me: Contact, target: Position, parallel: usize, breadth: Breadth) -> Self {
+    pub(crate) fn new(
+        space: Space,
+        me: Contact,
+        target: Position,
+        parallel: usize,
+        breadth: Breadth,
+    ) -> Self {
         Self {
             space,
             me,
@@ -191,7 +197,8 @@ impl Search {
                 candidate.standing = Standing::Silent;
             }
         }
-        for owner in self.owners.iter_mut().filter(|(owner, life)| owner.peer == peer && *life != Life::Alive) {
+        for owner in self.owners.iter_mut().filter(|(owner, life)| owner.peer == peer && *life != Life::Alive)
+        {
             owner.1 = Life::Dead;
         }
     }
@@ -258,7 +265,8 @@ impl Search {
         let predecessor = self.predecessor.and_then(|at| self.candidates.get(at));
         let mut route = self.route_to(predecessor);
         route.push(self.owners[at].0);
-        let owners = self.owners[at..].iter().filter(|(_, life)| *life != Life::Dead).map(|&(owner, _)| owner);
+        let owners =
+            self.owners[at..].iter().filter(|(_, life)| *life != Life::Dead).map(|&(owner, _)| owner);
         Next::Found(Found {
             predecessor: predecessor.map(|one| one.contact).filter(|contact| *contact != self.me),
             owners: owners.collect(),
@@ -274,7 +282,9 @@ impl Search {
         while let Some(candidate) = at.filter(|_| route.len() < CANDIDATES_MAX) {
             route.insert(0, candidate.contact);
             at = candidate.named_by.and_then(|by| {
-                self.candidates.iter().find(|one| one.contact == by && one.hops < candidate.hops && one.hops > 0)
+                self.candidates
+                    .iter()
+                    .find(|one| one.contact == by && one.hops < candidate.hops && one.hops > 0)
             });
         }
         route

@@ -127,8 +127,11 @@ impl Shelf {
 
     /// The records under a key that are not withdrawn, the greatest rank first.
     pub(crate) fn under(&self, key: Key) -> Vec<Offered> {
-        let mut found: Vec<&Record> =
-            self.under_key(key).map(|(_, record)| record).filter(|record| !record.content().withdrawn).collect();
+        let mut found: Vec<&Record> = self
+            .under_key(key)
+            .map(|(_, record)| record)
+            .filter(|record| !record.content().withdrawn)
+            .collect();
         found.sort_by_key(|record| core::cmp::Reverse((record.content().rank, record.content().version)));
         found.into_iter().take(RECORDS_MAX).map(|record| self.offered(record)).collect()
     }
@@ -224,7 +227,9 @@ impl Shelf {
             return Err("the shelf's names are not those of its records, or there are too many");
         }
         let same = names.len() == self.blobs.len()
-            && names.iter().all(|(blob, &count)| self.blobs.get(blob).is_some_and(|entry| entry.names == count));
+            && names
+                .iter()
+                .all(|(blob, &count)| self.blobs.get(blob).is_some_and(|entry| entry.names == count));
         if same { Ok(()) } else { Err("the shelf's blobs are not those that its records name") }
     }
 
@@ -329,12 +334,12 @@ impl Shelf {
     /// The records on an arc, in the order of the circle.
     fn on(&self, arc: Arc) -> impl Iterator<Item = (&Slot, &Record)> {
         let wraps = arc.after >= arc.until;
-        let first = self.from_after(arc.after).take_while(move |(slot, _)| wraps || slot.0 <= arc.until);
+        let first = self.beyond(arc.after).take_while(move |(slot, _)| wraps || slot.0 <= arc.until);
         let second = self.records.iter().take_while(move |(slot, _)| wraps && slot.0 <= arc.until);
         first.chain(second)
     }
 
-    fn from_after(&self, after: Position) -> impl Iterator<Item = (&Slot, &Record)> {
+    fn beyond(&self, after: Position) -> impl Iterator<Item = (&Slot, &Record)> {
         let most = [0xff; 32];
         let id = RecordId {
             key: Key::from_bytes(most),

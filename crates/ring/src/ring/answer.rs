@@ -8,8 +8,8 @@ use crate::message::{Answer, Ask, Breadth, Offered, PRINTS_MAX, Put, RECORDS_MAX
 use crate::position::Position;
 use crate::record::Print;
 
-/// How many contacts a route names: enough that some of them live, when half of all are gone.
-const ROUTE_CONTACTS: usize = 6;
+/// How many contacts a route names: when half of all are gone, one in 2^16 names none that lives.
+const ROUTE_CONTACTS: usize = 16;
 /// How many it names for a finger.
 const FEW_CONTACTS: usize = 2;
 
@@ -50,8 +50,8 @@ impl Ring {
 
     /// One that joins is no member, so if a list names it, that is from its former life.
     fn drop_returning(&mut self, now: Time, joiner: Contact) {
-        if self.known_neighbour(joiner.peer).is_some() {
-            self.remove_peer(now, joiner);
+        for place in self.known_places(joiner.peer) {
+            self.remove_peer(now, place);
         }
     }
 

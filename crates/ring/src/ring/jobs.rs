@@ -4,6 +4,7 @@
 //! again until each of those that took it has the blob as well. Requesting asks the owner, then the replicas, until one
 //! has something.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -37,7 +38,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 enum Task {
     LookUp,
-    Store { record: Record, keepers: Vec<(Contact, Keeper)> },
+    Store { record: Box<Record>, keepers: Vec<(Contact, Keeper)> },
     Request { key: Key, left: Vec<Contact>, answered: bool },
 }
 
@@ -61,7 +62,7 @@ impl Ring {
 
     pub(super) fn begin_store(&mut self, now: Time, operation: Operation, record: Record) {
         let target = self.config.space.place(&record.id().key);
-        self.begin_job(now, operation, target, Task::Store { record, keepers: Vec::new() });
+        self.begin_job(now, operation, target, Task::Store { record: Box::new(record), keepers: Vec::new() });
     }
 
     pub(super) fn begin_request(&mut self, now: Time, operation: Operation, key: Key) {
@@ -166,8 +167,10 @@ impl Ring {
     /// Puts the record to every keeper of which it is not certain that it has all.
     fn put_to_keepers(&mut self, now: Time, operation: Operation) {
         let me = self.config.me;
-        let Some(Job { task: Task::Store { record, keepers }, .. }) = self.jobs.get_mut(&operation) else { return };
-        let offer = Offered { has_blob: record.blob().is_some(), record: record.clone() };
+        let Some(Job { task: Task::Store { record, keepers }, .. }) = self.jobs.get_mut(&operation) else {
+            return;
+        };
+        let offer = Offered { has_blob: record.blob().is_some(), record: Record::clone(record) };
         let mut asked = Vec::new();
         for (contact, keeper) in keepers.iter_mut() {
             if matches!(keeper, Keeper::Asked | Keeper::Said(Put::Kept { whole: false })) {
@@ -199,7 +202,9 @@ impl Ring {
     }
 
     fn keeper_is(&mut self, now: Time, operation: Operation, who: Contact, is: Keeper) {
-        let Some(Job { task: Task::Store { keepers, .. }, .. }) = self.jobs.get_mut(&operation) else { return };
+        let Some(Job { task: Task::Store { keepers, .. }, .. }) = self.jobs.get_mut(&operation) else {
+            return;
+        };
         for (_, keeper) in keepers.iter_mut().filter(|(contact, _)| *contact == who) {
             *keeper = is;
         }
@@ -233,7 +238,8 @@ impl Ring {
     }
 
     fn get_next(&mut self, now: Time, operation: Operation) {
-        let Some(Job { task: Task::Request { key, left, answered }, .. }) = self.jobs.get_mut(&operation) else {
+        let Some(Job { task: Task::Request { key, left, answered }, .. }) = self.jobs.get_mut(&operation)
+        else {
             return;
         };
         let (key, answered) = (*key, *answered);

@@ -9,8 +9,8 @@ use super::{Aim, JOIN_PATIENCE, JoinError, Purpose, Ring, Stage};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{Notice, Output};
-use crate::message::{Answer, Ask, CONTACTS_MAX, Tell};
-use crate::neighbours::{Neighbours, Step, View};
+use crate::message::{Answer, Ask, Tell};
+use crate::neighbours::{Neighbours, Step};
 
 /// Between two attempts to join, when the first met somebody busy or nobody.
 const JOIN_AGAIN: Duration = Duration::from_millis(300);
@@ -23,8 +23,11 @@ impl Ring {
             return;
         }
         let space = self.config.space;
-        let mut known: Vec<Contact> =
-            others.iter().copied().filter(|one| space.contains(one.position) && *one != self.config.me).collect();
+        let mut known: Vec<Contact> = others
+            .iter()
+            .copied()
+            .filter(|one| space.contains(one.position) && *one != self.config.me)
+            .collect();
         if let Some(&twin) = known.iter().find(|one| one.position == self.config.me.position) {
             self.outputs.push_back(Output::JoinFailed(JoinError::Taken(twin)));
             return;
@@ -52,8 +55,7 @@ impl Ring {
         if self.stage != Stage::Outside {
             return;
         }
-        self.through = through;
-        self.through.truncate(CONTACTS_MAX);
+        self.through = self.sound(through);
         self.stage = Stage::Joining { since: now };
         self.timers.join = Some(now);
     }
@@ -92,12 +94,12 @@ impl Ring {
     }
 
     pub(super) fn join_answered(&mut self, now: Time, from: Contact, answer: Answer) {
-        let Answer::State { predecessor, mut successors, .. } = answer else {
+        let Answer::State { predecessor, successors, .. } = answer else {
             self.neighbours.busy(from);
             return self.try_join_again(now);
         };
-        successors.truncate(CONTACTS_MAX);
-        match self.neighbours.answered(from, View { predecessor, successors }) {
+        let view = self.sound_view(predecessor, successors);
+        match self.neighbours.answered(from, view) {
             Step::Joined => {
                 for through in core::mem::take(&mut self.through) {
                     self.old.add(through);
@@ -181,9 +183,10 @@ impl Ring {
     }
 
     pub(super) fn peer_quit(&mut self, now: Time, peer: Contact) {
-        let Some(neighbour) = self.known_neighbour(peer.peer) else { return };
-        self.notice(Notice::Quit(neighbour));
-        self.remove_peer(now, neighbour);
-        self.old.forget(neighbour);
+        for neighbour in self.known_places(peer.peer) {
+            self.notice(Notice::Quit(neighbour));
+            self.remove_peer(now, neighbour);
+        }
+        self.old.forget(peer);
     }
 }

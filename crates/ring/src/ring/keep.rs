@@ -126,7 +126,13 @@ impl Ring {
                 if until != arc.until {
                     let rest = Arc { after: until, until: arc.until };
                     let digest = self.shelf.digest(rest);
-                    self.ask(now, from, Ask::Compare { arc: rest, digest }, Purpose::Compare(rest), Tries::Once);
+                    self.ask(
+                        now,
+                        from,
+                        Ask::Compare { arc: rest, digest },
+                        Purpose::Compare(rest),
+                        Tries::Once,
+                    );
                 }
             }
             _ => {}
@@ -155,8 +161,10 @@ impl Ring {
             None => true,
             Some(whole) => held.whole && !whole,
         };
-        let give: Vec<Print> = mine.iter().filter(|held| lacks(&there, held)).map(|held| held.print).collect();
-        let take: Vec<Print> = theirs.iter().filter(|held| lacks(&here, held)).map(|held| held.print).collect();
+        let give: Vec<Print> =
+            mine.iter().filter(|held| lacks(&there, held)).map(|held| held.print).collect();
+        let take: Vec<Print> =
+            theirs.iter().filter(|held| lacks(&here, held)).map(|held| held.print).collect();
         self.hand_over(now, other, &give);
         for batch in take.chunks(RECORDS_MAX).take(BATCHES_MAX) {
             self.ask(now, other, Ask::Pull(batch.to_vec()), Purpose::Pull, Tries::Once);
@@ -211,7 +219,9 @@ impl Ring {
 
     /// The owner of the first leftover is known: all that lie before it are its.
     pub(super) fn settle_with(&mut self, now: Time, first: Position, found: &Found) {
-        let (Some(&owner), Some(arc)) = (found.owners.first(), self.arc_of(self.config.replicas)) else { return };
+        let (Some(&owner), Some(arc)) = (found.owners.first(), self.arc_of(self.config.replicas)) else {
+            return;
+        };
         if owner == self.config.me {
             return;
         }
@@ -233,7 +243,8 @@ impl Ring {
         let Some(arc) = self.arc_of(self.config.replicas) else { return };
         let is_leftover = |print: Print| self.shelf.position_of(print).is_some_and(|at| !arc.contains(at));
         let leftovers: Vec<Print> = asked.iter().copied().filter(|&print| is_leftover(print)).collect();
-        let (done, left): (Vec<Print>, Vec<Print>) = leftovers.into_iter().partition(|print| kept.contains(print));
+        let (done, left): (Vec<Print>, Vec<Print>) =
+            leftovers.into_iter().partition(|print| kept.contains(print));
         for print in done {
             self.shelf.remove_print(print);
         }

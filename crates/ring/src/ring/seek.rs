@@ -38,7 +38,9 @@ impl Ring {
         // Of the node's own look-ups the latest of a kind is the one that counts.
         if !matches!(aim, Aim::Operation(_)) {
             self.searches.retain(|_, (_, other)| *other != aim);
-            if self.searches.values().filter(|(_, other)| !matches!(other, Aim::Operation(_))).count() >= AIMS_MAX {
+            if self.searches.values().filter(|(_, other)| !matches!(other, Aim::Operation(_))).count()
+                >= AIMS_MAX
+            {
                 return;
             }
         }
@@ -52,8 +54,12 @@ impl Ring {
         while let Some((search, _)) = self.searches.get_mut(&id) {
             let (target, breadth) = (search.target(), search.breadth());
             match search.next() {
-                Next::Route(to) => self.ask(now, to, Ask::Route { target, breadth }, Purpose::Route(id), Tries::Once),
-                Next::Owner(to) => self.ask(now, to, Ask::Owner { target }, Purpose::Owner(id), Tries::Thrice),
+                Next::Route(to) => {
+                    self.ask(now, to, Ask::Route { target, breadth }, Purpose::Route(id), Tries::Once);
+                }
+                Next::Owner(to) => {
+                    self.ask(now, to, Ask::Owner { target }, Purpose::Owner(id), Tries::Thrice);
+                }
                 Next::Wait => return,
                 Next::Found(found) => self.end_search(now, id, Some(found)),
                 Next::Lost => self.end_search(now, id, None),

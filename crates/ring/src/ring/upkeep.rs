@@ -9,8 +9,8 @@ use super::{Aim, Purpose, Ring, Stage};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{JoinError, Notice, Output};
-use crate::message::{Answer, Ask, CONTACTS_MAX, Tell};
-use crate::neighbours::{Rectified, Step, View};
+use crate::message::{Answer, Ask, Tell};
+use crate::neighbours::{Rectified, Step};
 
 /// Successors that are pinged each period: the first by stabilizing, the others by a plain ping.
 const PINGED: usize = 2;
@@ -51,7 +51,11 @@ impl Ring {
     pub(super) fn follow(&mut self, now: Time, step: Step<Contact>) {
         match step {
             Step::Ask(whom) => {
-                let seen = self.seen.as_ref().filter(|(peer, ..)| *peer == whom.peer).map(|&(_, version, _)| version);
+                let seen = self
+                    .seen
+                    .as_ref()
+                    .filter(|(peer, ..)| *peer == whom.peer)
+                    .map(|&(_, version, _)| version);
                 self.ask(now, whom, Ask::State { seen }, Purpose::Stabilize, Tries::Thrice);
             }
             Step::Notify(whom) => {
@@ -80,11 +84,16 @@ impl Ring {
         self.fail_all_jobs();
     }
 
-    pub(super) fn stabilize_answered(&mut self, now: Time, from: Contact, round_trip: Duration, answer: Answer) {
+    pub(super) fn stabilize_answered(
+        &mut self,
+        now: Time,
+        from: Contact,
+        round_trip: Duration,
+        answer: Answer,
+    ) {
         let view = match answer {
-            Answer::State { version, predecessor, mut successors } => {
-                successors.truncate(CONTACTS_MAX);
-                let view = View { predecessor, successors };
+            Answer::State { version, predecessor, successors } => {
+                let view = self.sound_view(predecessor, successors);
                 self.seen = Some((from.peer, version, view.clone()));
                 view
             }
@@ -173,7 +182,7 @@ impl Ring {
         }
     }
 
-    pub(super) fn notified(&mut self, now: Time, from: Contact, mut predecessors: Vec<Contact>) {
+    pub(super) fn notified(&mut self, now: Time, from: Contact, predecessors: Vec<Contact>) {
         match self.neighbours.rectify(from) {
             Rectified::Check(predecessor) => return self.check_predecessor(now, predecessor, Some(from)),
             Rectified::Replaced(before) => {
@@ -190,6 +199,7 @@ impl Ring {
         }
         if self.neighbours.predecessor() == Some(from) {
             let me = self.config.me;
+            let mut predecessors = self.sound(predecessors);
             predecessors.truncate(self.config.replicas);
             let until_round = predecessors.iter().take_while(|one| **one != me && **one != from).count();
             predecessors.truncate(until_round);
@@ -226,7 +236,7 @@ impl Ring {
     pub(super) fn remove_peer(&mut self, now: Time, peer: Contact) {
         self.fingers.drop_peer(peer);
         self.further_before.retain(|before| *before != peer);
-        let calls = self.calls.unreachable(peer.peer);
+        let calls = self.calls.close_all(peer);
         let step = self.neighbours.failed(peer);
         let was_first = self.neighbours.successors().first() == Some(&peer);
         self.neighbours.lost(peer);

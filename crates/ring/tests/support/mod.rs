@@ -1,6 +1,7 @@
 //! Rings in the simulated world: the machine with the least driver around it, what its messages weigh, and what is
 //! true of all of them together.
 #![allow(dead_code)] // Each test binary uses its part.
+#![allow(clippy::unwrap_used, clippy::panic)] // A broken scenario is a failed test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use drizzle_model::{ContentHash, PeerId, Time};
 use drizzle_ring::{
     Answer, Ask, Config, Contact, Content, Input, Key, Lease, Message, Operation, Output, Position, Record,
-    RecordId, Ring, Tell,
+    RecordId, Ring, Space, Tell,
 };
 use drizzle_sim::{Actions, Delivery, Event, Failure, Host, HostId, Link, Random, World};
 
@@ -93,7 +94,9 @@ impl Host for Peer {
                 let is_here = self.blobs.contains(&blob);
                 actions.send(from, Wire::Blob { blob, from: self.ring.me().peer, is_here });
             }
-            Event::Message { message: Wire::Blob { blob, is_here: true, .. }, .. } => self.blob_came(now, blob, actions),
+            Event::Message { message: Wire::Blob { blob, is_here: true, .. }, .. } => {
+                self.blob_came(now, blob, actions);
+            }
             Event::Message { message: Wire::Blob { blob, from, .. }, .. } => {
                 self.blob_missed(now, blob, from, actions);
             }
@@ -225,24 +228,53 @@ pub(crate) struct Net {
     pub(crate) random: Random,
     pub(crate) settings: fn(Contact, u64) -> Config,
     next_operation: u64,
+    loss_ppm: u32,
 }
 
 impl Net {
     pub(crate) fn new(seed: u64, settings: fn(Contact, u64) -> Config) -> Self {
         println!("seed {seed}: replay with RING_SEED={seed}");
         let world = World::new(seed, Delivery::Datagram);
-        Self { world, random: Random::new(seed ^ 0x52_49_4e_47), settings, next_operation: 0 }
+        Self {
+            world,
+            random: Random::new(seed ^ 0x52_49_4e_47),
+            settings,
+            next_operation: 0,
+            loss_ppm: 1_000,
+        }
     }
 
-    /// Hosts that are in no ring, 5 to 50 ms from the middle, with a little loss and jitter.
+    /// Nothing is lost, and every host checks itself after each event.
+    pub(crate) fn calm_and_checked(mut self) -> Self {
+        self.loss_ppm = 0;
+        self.world = self.world.checking();
+        self
+    }
+
+    /// A host that is in no ring, 5 to 50 ms from the middle, with a little loss and jitter.
     pub(crate) fn add_outsider(&mut self) -> HostId {
         let id = HostId(self.world.ids().count() as u32);
         let contact = new_contact(id, &mut self.random);
         let mut link = Link::messages(Duration::from_millis(5 + self.random.below(45)));
         link.jitter = Duration::from_millis(2);
-        link.loss_ppm = 1_000;
+        link.loss_ppm = self.loss_ppm;
         let peer = self.new_peer(contact);
         self.world.add(peer, link)
+    }
+
+    /// A host of a small ring, whose number is given.
+    pub(crate) fn add_numbered(&mut self, number: u8) -> HostId {
+        let id = self.add_outsider();
+        let mut contact = self.contact(id);
+        contact.position = Space::FULL.place(&Key::from_number(u64::from(number)));
+        self.restart_as(id, contact);
+        id
+    }
+
+    /// A host begins anew, as a given contact.
+    pub(crate) fn restart_as(&mut self, id: HostId, contact: Contact) {
+        let peer = self.new_peer(contact);
+        self.world.restart(id, peer);
     }
 
     fn new_peer(&mut self, contact: Contact) -> Peer {
@@ -252,8 +284,7 @@ impl Net {
     /// A host that crashed comes up as somebody else.
     pub(crate) fn replace(&mut self, id: HostId) {
         let contact = new_contact(id, &mut self.random);
-        let peer = self.new_peer(contact);
-        self.world.restart(id, peer);
+        self.restart_as(id, contact);
     }
 
     /// A ring whose members all know each other at the start.
@@ -322,6 +353,15 @@ impl Net {
         wrong
     }
 
+    /// Runs until nothing is wrong, or for so long; what is wrong then.
+    pub(crate) fn run_until_right(&mut self, patience: Duration) -> (usize, usize, usize) {
+        let end = self.world.now() + patience;
+        while self.wrong() != (0, 0, 0) && self.world.now() < end {
+            self.run(Duration::from_secs(1));
+        }
+        self.wrong()
+    }
+
     /// Bytes that all hosts have sent, of messages.
     pub(crate) fn bytes_sent(&self) -> u64 {
         self.world.ids().map(|id| self.world.traffic(id).message_bytes).sum()
@@ -371,13 +411,14 @@ impl Shelved {
             })
             .collect();
         net.run(Duration::from_secs(10));
-        let is_there = |(by, operation, record): &(HostId, Operation, &Record)| match net.outcome(*by, *operation) {
-            Some(Output::Received { from, records, .. }) => {
-                let whole = records.iter().any(|offer| offer.record == **record && offer.has_blob);
-                whole && net.world.host(host_of(*from)).blobs.contains(&record.id().subject)
-            }
-            _ => false,
-        };
+        let is_there =
+            |(by, operation, record): &(HostId, Operation, &Record)| match net.outcome(*by, *operation) {
+                Some(Output::Received { from, records, .. }) => {
+                    let whole = records.iter().any(|offer| offer.record == **record && offer.has_blob);
+                    whole && net.world.host(host_of(*from)).blobs.contains(&record.id().subject)
+                }
+                _ => false,
+            };
         asked.iter().filter(|one| !is_there(one)).count()
     }
 

@@ -101,7 +101,7 @@ impl Client {
         let membership = Membership::try_from(joined)?;
         self.check(&membership.ticket)?;
         *self.inner.membership.lock().unwrap_or_else(PoisonError::into_inner) = Some(membership);
-        tracing::debug!(number = membership.number, "joined");
+        tracing::debug!(target: "drizzle::tracker", number = membership.number, "joined");
         Ok(membership)
     }
 
@@ -240,7 +240,8 @@ impl Client {
         let asked = Instant::now();
         let reply = self.inner.transport.send(call.request(ticket)?).await?;
         let path = call.path.split('?').next().unwrap_or_default();
-        tracing::debug!(path, status = reply.status.as_u16(), took = ?asked.elapsed(), "asked the tracker");
+        let (status, took) = (reply.status.as_u16(), asked.elapsed());
+        tracing::debug!(target: "drizzle::tracker", path, status, ?took, "asked the tracker");
         if reply.status.is_success() { Ok(reply) } else { Err(reply.failure()) }
     }
 

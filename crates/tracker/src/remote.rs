@@ -67,15 +67,16 @@ impl Remote {
 
     async fn open(&self) -> Result<Line, ClientError> {
         let connection = self.dial().await?;
-        let tracker = connection.remote_addr().ip();
-        tracing::debug!(tracker = %connection.remote_addr(), "connected to the tracker");
+        let address = connection.remote_addr();
+        tracing::debug!(target: "drizzle::tracker", tracker = %address, "connected to the tracker");
+        let tracker = address.ip();
         let (sender, driver) = handshake(TokioIo::new(connection))
             .await
             .map_err(|error| ClientError::Lost { reason: error.to_string() })?;
         // Ends by itself when the sender is dropped or the tracker hangs up.
         tokio::spawn(async move {
             if let Err(error) = driver.await {
-                tracing::debug!(%error, "the connection to the tracker ended");
+                tracing::debug!(target: "drizzle::tracker", %error, "the connection to the tracker ended");
             }
         });
         Ok(Line { sender, tracker })

@@ -78,3 +78,26 @@ fn a_limit_is_kept() {
     let seconds = got.only("done")["seconds"].as_f64().unwrap();
     assert!(seconds > 0.9, "3 MiB at 2 MiB/s, some of them at once, took {seconds} s");
 }
+
+/// S0.11: what is said to the tracker, served to peers and fetched from peers can each be shown on its own. Would fail
+/// if a message stood under another source, or if none came.
+#[test]
+fn each_source_of_messages_is_shown_on_its_own() {
+    let sources = ["drizzle::tracker", "drizzle::serve", "drizzle::fetch"];
+    for shown in sources {
+        let (tracker, there, here) = (Tracker::start(), Home::new(), Home::new());
+        let file = there.file("data", b"data");
+        let filter = format!("{shown}=trace");
+        let more = words!["--tracker", tracker.at_file(), "--log", &filter];
+        let sharer = Sharer::start_with(&there, &file, more);
+        let got = here.start_get(&sharer.link(), words!["--log", &filter]).end();
+        got.assert_code(0);
+        let ended = sharer.process.end_by(rustix::process::Signal::INT);
+        let said = got.stderr + &ended.stderr;
+        assert!(said.contains(shown), "{shown} says nothing");
+        for other in sources.iter().filter(|other| **other != shown) {
+            assert!(!said.contains(other), "{other} beside {shown}: {said}");
+        }
+        assert!(!said.contains(&tracker.invite), "an invite is a secret");
+    }
+}

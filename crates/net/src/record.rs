@@ -15,6 +15,7 @@
 //! Not here: the alerts that tell a remote what it did wrong. It learns that by the end of the connection.
 
 mod error;
+mod frame;
 mod keys;
 mod reader;
 #[cfg(test)]
@@ -26,24 +27,11 @@ use std::sync::Arc;
 use rustls::{ExtractedSecrets, SupportedCipherSuite};
 use tokio::net::TcpStream;
 
+pub(crate) use frame::{HEADER_LEN, SEALED_LEN_MAX, sealed_len};
 pub(crate) use keys::NextSecrets;
 use keys::TrafficKeys;
 pub(crate) use reader::RecordReader;
 pub(crate) use writer::RecordWriter;
-
-/// How many bytes stand before the sealed ones of a record: type, version and length.
-pub(crate) const HEADER_LEN: usize = 5;
-
-/// The most sealed bytes that a record may have (RFC 8446, section 5.2).
-pub(crate) const SEALED_LEN_MAX: usize = (1 << 14) + 256;
-
-/// The most bytes of content that a record may have (section 5.1).
-const CONTENT_LEN_MAX: usize = 1 << 14;
-
-/// How many sealed bytes follow a header.
-pub(crate) fn sealed_len(header: &[u8; HEADER_LEN]) -> usize {
-    usize::from(u16::from_be_bytes([header[3], header[4]]))
-}
 
 /// The two directions of a connection whose handshake is done. `received` came in behind the handshake.
 pub(crate) fn split(

@@ -2,10 +2,12 @@
 
 use std::io;
 
+use super::frame::SEALED_LEN_MAX;
+
 /// Why no more can be read. The remote, or somebody on the way to it, is to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RecordError {
-    #[error("expected records of at most {max} bytes, received one of {received}", max = super::SEALED_LEN_MAX)]
+    #[error("expected records of at most {max} bytes, received one of {received}", max = SEALED_LEN_MAX)]
     TooLong { received: usize },
     #[error("expected a sealed record, received one of type {received}")]
     NotSealed { received: u8 },
@@ -13,8 +15,8 @@ pub(crate) enum RecordError {
     Forged,
     #[error("expected data, received a message of type {received}")]
     Unexpected { received: u8 },
-    #[error("more than {max} records in a row carried no data", max = super::reader::QUIET_RECORDS_MAX)]
-    TooQuiet,
+    #[error("more than {max} records in a row carried no data")]
+    TooQuiet { max: u8 },
     #[error("the remote gave up with TLS alert {0}")]
     Alert(u8),
     #[error("the connection was cut off before its end")]

@@ -16,8 +16,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::error::RecordError;
+use super::frame::{HEADER_LEN, SEALED_LEN_MAX, sealed_len};
 use super::keys::TrafficKeys;
-use super::{HEADER_LEN, SEALED_LEN_MAX, sealed_len};
 
 /// How large the buffer is at first: one record, or it would wait for ever.
 const BUFFER_LEN_MIN: usize = HEADER_LEN + SEALED_LEN_MAX;
@@ -149,7 +149,8 @@ impl RecordReader {
 
     fn count_quiet_record(&mut self) -> Result<(), RecordError> {
         self.quiet_records += 1;
-        if self.quiet_records > QUIET_RECORDS_MAX { Err(RecordError::TooQuiet) } else { Ok(()) }
+        let max = QUIET_RECORDS_MAX;
+        if self.quiet_records > max { Err(RecordError::TooQuiet { max }) } else { Ok(()) }
     }
 
     /// Receives at least one byte more, or the end.

@@ -14,7 +14,7 @@ use rustls::{ConnectionTrafficSecrets, ContentType, ProtocolVersion};
 use tokio::io::AsyncWrite;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::CONTENT_LEN_MAX;
+use super::frame::CONTENT_LEN_MAX;
 use super::keys::TrafficKeys;
 
 /// How many records one write seals: 256 KiB and what little goes with them. They are still in the processor's cache

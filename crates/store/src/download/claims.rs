@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use drizzle_model::ChunkIndex;
 
-use super::lock;
+use super::lock::lock;
 
 /// The right to write one chunk in place; says whether it was lost. It is locked during each write.
 pub(super) type Right = Arc<Mutex<Standing>>;

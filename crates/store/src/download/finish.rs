@@ -17,8 +17,10 @@ use crate::index::{Changes, Index, IndexWarning, Known, key_of};
 use crate::signature::{Signature, metadata_of};
 use crate::tree::{Claim, open_directory};
 
-use super::place::{create_anew, set_metadata, times};
-use super::{Download, FileState, lock};
+use super::lock::lock;
+use super::metadata::{set_metadata, times};
+use super::place::create_anew;
+use super::{Download, FileState};
 
 /// What became of a download.
 #[derive(Debug)]

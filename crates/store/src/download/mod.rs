@@ -17,6 +17,8 @@
 
 mod claims;
 mod finish;
+mod lock;
+mod metadata;
 mod pack;
 mod partial;
 mod place;
@@ -25,11 +27,12 @@ mod serve;
 mod sink;
 mod slice;
 mod survey;
+mod verdict;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
-use drizzle_model::{Bitmap, ChunkIndex, ContentKind, Metadata};
+use drizzle_model::{Bitmap, ContentKind, Metadata};
 
 use crate::index::{Index, IndexWarning};
 use crate::shared::OpenFiles;
@@ -38,10 +41,14 @@ use crate::tree::{Claim, Tree};
 use crate::{Content, DiskError, Progress};
 
 use claims::Claims;
+use lock::lock;
+use metadata::wanted_metadata;
 use partial::PartialFolder;
+use survey::Survey;
 
 pub use finish::Finished;
-pub use sink::{ChunkSink, Verdict};
+pub use sink::ChunkSink;
+pub use verdict::Verdict;
 
 /// Where a download goes.
 #[derive(Debug, Clone)]
@@ -94,7 +101,7 @@ impl Download {
         let directory = place.directory.canonicalize().map_err(|e| DiskError::of_std(&place.directory, e))?;
         let top = Tree::open(&directory)?;
         let (target, is_new) = target_of(&content, top)?;
-        let survey = survey::Survey::of_target(&content, &target, is_new, index, progress)?;
+        let survey = Survey::of_target(&content, &target, is_new, index, progress)?;
         let mut download = Self::with(content, target, survey.warning);
         download.note_finished(survey.finished);
         let chosen = place.partial.as_deref();
@@ -154,12 +161,6 @@ impl Download {
         self.warning.as_ref()
     }
 
-    /// Gets ready to take the bytes of one chunk. Several may take the same one: which of them comes first with all of
-    /// it, and right, wins.
-    pub fn begin(self: &Arc<Self>, chunk: ChunkIndex) -> Result<ChunkSink, DiskError> {
-        ChunkSink::new(self.clone(), chunk)
-    }
-
     fn note_finished(&self, finished: Vec<survey::Finished>) {
         for file in finished {
             let mut state = self.state(file.entry);
@@ -196,23 +197,8 @@ impl Download {
     }
 
     fn metadata(&self, entry: usize) -> Metadata {
-        metadata(&self.content, entry)
+        wanted_metadata(&self.content, entry)
     }
-}
-
-/// The mode and time that a file gets. Those of a single file were not proved by any hash, so a stranger must not
-/// make it run as its owner.
-fn metadata(content: &Content, entry: usize) -> Metadata {
-    let metadata = content.entries()[entry].metadata;
-    match content.kind() {
-        ContentKind::File => Metadata { mode: metadata.mode & 0o777, ..metadata },
-        ContentKind::Folder => metadata,
-    }
-}
-
-/// A lock that a panicking thread left is taken over: every change under it is a single step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The tree in which the entries lie, and whether it was made just now.

@@ -4,8 +4,9 @@ use drizzle_model::{ChunkHasher, ChunkIndex, Segment};
 
 use crate::DiskError;
 
-use super::sink::Verdict;
-use super::{Download, lock};
+use super::Download;
+use super::lock::lock;
+use super::verdict::Verdict;
 
 #[derive(Debug)]
 pub(super) struct PackWriter {

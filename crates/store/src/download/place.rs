@@ -1,12 +1,9 @@
 //! Puts a finished file in its place: mode and time set, by a rename, so that it appears whole.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use drizzle_model::{Metadata, Mtime};
-use rustix::fs::{
-    AtFlags, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat, futimens, openat, renameat,
-    unlinkat,
-};
+use drizzle_model::Metadata;
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, futimens, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use crate::DiskError;
@@ -14,22 +11,9 @@ use crate::copy::{copy_range, write_all};
 use crate::scan::OWN_PREFIX;
 use crate::signature::{Signature, metadata_of};
 
+use super::metadata::{set_metadata, times};
 use super::partial::PartialFolder;
 use super::{Download, FileState};
-
-/// Mode and time of an open file. The time is last, since it must outlive every other change.
-pub(super) fn set_metadata(file: impl AsFd, metadata: Metadata) -> Result<(), Errno> {
-    fchmod(&file, Mode::from_raw_mode(metadata.mode.into()))?;
-    futimens(&file, &times(metadata.mtime))
-}
-
-/// A modification time to be set, with the time of last access left alone.
-pub(super) fn times(mtime: Mtime) -> Timestamps {
-    Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: mtime.seconds(), tv_nsec: mtime.nanoseconds().into() },
-    }
-}
 
 fn write_small(file: &OwnedFd, bytes: &[u8], metadata: Metadata) -> Result<(), Errno> {
     write_all(file, bytes, 0)?;

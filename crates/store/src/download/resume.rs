@@ -15,8 +15,9 @@ use crate::copy::copy_range;
 use crate::hash::{Job, hash_all};
 use crate::{DiskError, Progress};
 
+use super::lock::lock;
 use super::survey::right_chunks;
-use super::{Download, FileState, lock};
+use super::{Download, FileState};
 
 impl Download {
     /// Takes up what lies in the partial folder, after it got the right chunks of wrong files in the target.

@@ -11,7 +11,8 @@ use crate::shared::{read_and_look, withdraw};
 use crate::signature::Signature;
 use crate::source::{Part, Source, SourceError, parts};
 
-use super::{Download, lock};
+use super::Download;
+use super::lock::lock;
 
 impl Source for Download {
     fn have(&self) -> Bitmap {

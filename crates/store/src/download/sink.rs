@@ -9,16 +9,7 @@ use crate::DiskError;
 use super::Download;
 use super::pack::PackWriter;
 use super::slice::SliceWriter;
-
-/// Whether a chunk was right. Who sent a corrupt one is to blame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Verdict {
-    /// Its bytes have the hash they must have, and are kept.
-    Verified,
-    /// They have not, or they were too many or too few. What was right among them may be kept.
-    Corrupt,
-}
+use super::verdict::Verdict;
 
 /// A chunk that is being received. Dropped without [`ChunkSink::finish`], it leaves nothing that counts.
 #[derive(Debug)]
@@ -36,8 +27,16 @@ enum Writer {
     Pack(PackWriter),
 }
 
+impl Download {
+    /// Gets ready to take the bytes of one chunk. Several may take the same one: which of them comes first with all of
+    /// it, and right, wins.
+    pub fn begin(self: &Arc<Self>, chunk: ChunkIndex) -> Result<ChunkSink, DiskError> {
+        ChunkSink::new(self.clone(), chunk)
+    }
+}
+
 impl ChunkSink {
-    pub(super) fn new(download: Arc<Download>, chunk: ChunkIndex) -> Result<Self, DiskError> {
+    fn new(download: Arc<Download>, chunk: ChunkIndex) -> Result<Self, DiskError> {
         let mut segments: Vec<_> = download.content.segments(chunk).collect();
         let is_slice =
             |entry| download.content.file_at(entry).is_some_and(|(geometry, _)| geometry.chunk_count() > 1);

@@ -14,8 +14,9 @@ use crate::DiskError;
 use crate::copy::{copy_range, write_all};
 
 use super::claims::{Right, Standing};
-use super::sink::Verdict;
-use super::{Download, FileState, lock};
+use super::lock::lock;
+use super::verdict::Verdict;
+use super::{Download, FileState};
 
 #[derive(Debug)]
 pub(super) struct SliceWriter {

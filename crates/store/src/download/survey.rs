@@ -13,7 +13,7 @@ use crate::signature::{Signature, metadata_of};
 use crate::tree::Tree;
 use crate::{Content, DiskError, Progress};
 
-use super::place;
+use super::metadata::{set_metadata, wanted_metadata};
 
 /// A file that is in its place, complete and right.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Survey {
             signature: candidate.signature,
             is_known: knowledge == Knowledge::FromIndex,
         };
-        let wanted = super::metadata(content, candidate.entry);
+        let wanted = wanted_metadata(content, candidate.entry);
         if metadata_of(&candidate.stat) != wanted {
             let file = target.open_file(&entry.path)?;
             let error = |e| DiskError::new(target.path_of(&entry.path), e);
@@ -137,7 +137,7 @@ impl Survey {
             if Signature::of(&file).map_err(error)? != candidate.signature {
                 return Ok(());
             }
-            place::set_metadata(&file, wanted).map_err(error)?;
+            set_metadata(&file, wanted).map_err(error)?;
             finished.signature = Signature::of(&file).map_err(error)?;
             finished.is_known = false;
         }

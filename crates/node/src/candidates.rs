@@ -1,7 +1,7 @@
 //! Those who may have a content, and when each may be called: a small pure structure.
 //!
 //! A candidate is idle, being called, or connected. One that failed waits before it is called again, twice as long after
-//! each failure; one that lied is never called again.
+//! each failure until it has sent something right; one that lied is never called again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use crate::input::Candidate;
 const CANDIDATES_MAX: usize = 512;
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(15);
+/// After so many failures the wait is the longest.
+const FAILURES_TO_RETRY_MAX: u32 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -69,11 +71,23 @@ impl Candidates {
     /// The call led to a connection with `peer`.
     pub(crate) fn connected(&mut self, address: &Address, peer: PeerId) {
         if let Some(entry) = self.entries.get_mut(address) {
-            (entry.peer, entry.failures) = (Some(peer), 0);
+            entry.peer = Some(peer);
             if entry.state != State::Banned {
                 entry.state = State::Connected;
             }
         }
+    }
+
+    /// `peer` has sent something that is right: what failed before no longer counts.
+    pub(crate) fn proved(&mut self, peer: PeerId) {
+        let of_peer = self.entries.values_mut().filter(|entry| entry.peer == Some(peer));
+        of_peer.for_each(|entry| entry.failures = 0);
+    }
+
+    /// `peer` broke the protocol: it is left alone for the longest time.
+    pub(crate) fn hold_off(&mut self, peer: PeerId) {
+        let of_peer = self.entries.values_mut().filter(|entry| entry.peer == Some(peer));
+        of_peer.for_each(|entry| entry.failures = entry.failures.max(FAILURES_TO_RETRY_MAX));
     }
 
     /// The call led nowhere.

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::calling::Caller;
 use crate::content_key::{ContentId, ContentKey};
 use crate::input::Input;
-use crate::lane::{Happening, LaneId, LaneNews, Limits};
+use crate::lane::{Fault, Happening, LaneId, LaneNews, Limits};
 use content::Content;
 use lane_state::LaneState;
 
@@ -147,7 +147,8 @@ impl Hub {
             Happening::Corrupt { content, chunk } => self.corrupt(lane, content, chunk),
             Happening::DiskFailed { content, error } => self.disk_failed(content, error),
             Happening::UploadEnded { channel, chunk, end } => self.upload_ended(lane, channel, chunk, end),
-            Happening::Down { why } => self.lane_down(lane, why),
+            Happening::Down { why, fault: Fault::Violation } => self.violated(lane, &why.unwrap_or_default()),
+            Happening::Down { why, fault: Fault::None } => self.lane_down(lane, why),
         }
     }
 

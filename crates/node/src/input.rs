@@ -22,6 +22,8 @@ pub(crate) struct NewContent {
     pub(crate) hashes: Option<Arc<ChunkHashes>>,
     pub(crate) download: Option<Arc<Download>>,
     pub(crate) watcher: mpsc::UnboundedSender<ContentEvent>,
+    /// Peers that are known to tell falsehoods about it.
+    pub(crate) banned: Vec<PeerId>,
 }
 
 /// What the owner of a content hears of it.
@@ -33,6 +35,8 @@ pub(crate) enum ContentEvent {
     Verified { peer: PeerId, chunk: ChunkIndex, bytes: u64 },
     /// A peer sent a wrong chunk and is dropped.
     Corrupt { peer: PeerId, chunk: ChunkIndex },
+    /// A peer broke the protocol and is dropped.
+    Violation { peer: PeerId, reason: String },
     /// A peer says that its file changed.
     SourceChanged { peer: PeerId },
     /// So many peers are connected that have some of it.

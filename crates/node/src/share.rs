@@ -133,6 +133,7 @@ fn contents_of(
         hashes: content.chunk_hashes().cloned().map(Arc::new),
         download: None,
         watcher: watcher.clone(),
+        banned: Vec::new(),
     };
     let manifest = shared.manifest().map(|manifest| manifest_content(network, content, manifest));
     manifest.into_iter().chain([whole]).collect()
@@ -155,6 +156,7 @@ pub(crate) fn manifest_content(
         hashes: Some(Arc::new(manifest.chunk_hashes().clone())),
         download: None,
         watcher,
+        banned: Vec::new(),
     }
 }
 

@@ -117,7 +117,6 @@ fn a_liar_alone_brings_nothing() {
 
 /// S0.10: bytes that come and never make a chunk are no reason to go on waiting for ever.
 #[test]
-#[ignore = "bytes that arrive are taken for progress, so such a fetch does not end"]
 fn a_liar_that_drips_brings_nothing() {
     assert_alone(&[(Lie::TooShort, OF_PROTOCOL), (Lie::Gap, OF_PROTOCOL), (Lie::SilentInChunk, OF_SILENCE)]);
 }
@@ -197,7 +196,6 @@ fn who_tells_something_false_beside_an_honest_peer_costs_a_moment() {
 
 /// The same, and the liar is named.
 #[test]
-#[ignore = "only whoever sends wrong chunks is named in an event; the others are in the log"]
 fn who_tells_something_false_beside_an_honest_peer_is_named() {
     assert_beside(TOLD, true);
 }

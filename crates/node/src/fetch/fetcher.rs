@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use drizzle_model::{ContentHash, RelPath};
+use drizzle_model::{ContentHash, PeerId, RelPath};
 use drizzle_store::{Content, Download, Finished, Place, Progress, case_clashes};
 use tokio::task::spawn_blocking;
 
-use super::first_source::{FirstSource, NoFirstSource, Search};
+use super::first_source::{FirstSource, Liar, NoFirstSource, Search};
 use super::means::Means;
 use super::request::{Afterwards, CaseClashes, FetchRequest, Fetched};
 use super::resolve::{self, Resolved};
 use super::running::Running;
 use crate::describe::Description;
 use crate::error::FetchError;
+use crate::event::Event;
 use crate::network::Network;
 
 /// How long to look for a first source. A peer that has just started may need a moment to be reached.
@@ -29,11 +30,12 @@ impl Means {
         let started = Instant::now();
         let resolved = resolve::resolve(network, &request.what).await?;
         let first = self.first_source(network, &resolved).await?;
-        let FirstSource { candidate, greeted, description } = first;
+        let FirstSource { candidate, greeted, description, liars } = first;
+        let liars = self.name_liars(&resolved.name, liars);
         let (content, manifest_bytes) = content_of(&resolved, description);
         refuse_clashes(&content, request.case_clashes)?;
         let download = Arc::new(self.open(&request, content).await?);
-        let running = Running::start(self, network, Arc::clone(&download), manifest_bytes).await?;
+        let running = Running::start(self, network, Arc::clone(&download), manifest_bytes, liars).await?;
         running.attach(greeted, candidate.address).await;
         running.candidates(resolved.candidates).await;
         let (from, content_ids) = running.run().await?;
@@ -50,12 +52,25 @@ impl Means {
     async fn first_source(&self, network: &Network, resolved: &Resolved) -> Result<FirstSource, FetchError> {
         let search = Search::new(self.caller.clone(), network.id(), resolved.subject, &resolved.candidates);
         let name = resolved.name.clone();
-        search.run(FIRST_SOURCE_PATIENCE).await.map_err(|error| match error {
+        search.run(FIRST_SOURCE_PATIENCE.min(self.patience)).await.map_err(|error| match error {
             NoFirstSource::Silent { reasons } => FetchError::NoSource { name, reasons },
             NoFirstSource::NotAdmitted { reasons } => FetchError::NotAdmitted { name, reasons },
-            NoFirstSource::Liars { peers } => FetchError::Integrity { name, peers },
+            NoFirstSource::Liars { liars } => {
+                let peers = self.name_liars(&name, liars);
+                FetchError::Integrity { name, peers }
+            }
             NoFirstSource::Content { reason } => FetchError::Content { name, reason },
         })
+    }
+
+    /// Tells who told a falsehood.
+    fn name_liars(&self, name: &RelPath, liars: Vec<Liar>) -> Vec<PeerId> {
+        let tell = |Liar { peer, reason }| {
+            // Nobody listening is no reason to stop.
+            let _ = self.events.send(Event::Refused { name: name.clone(), peer, reason });
+            peer
+        };
+        liars.into_iter().map(tell).collect()
     }
 
     async fn open(&self, request: &FetchRequest, content: Content) -> Result<Download, FetchError> {

@@ -24,6 +24,14 @@ pub(super) struct FirstSource {
     pub(super) candidate: Candidate,
     pub(super) greeted: Greeted,
     pub(super) description: Description,
+    /// Who told a falsehood before this one told the truth.
+    pub(super) liars: Vec<Liar>,
+}
+
+/// Who told a falsehood, and which.
+pub(super) struct Liar {
+    pub(super) peer: PeerId,
+    pub(super) reason: String,
 }
 
 /// Why no candidate could say what the hash stands for.
@@ -33,7 +41,7 @@ pub(super) enum NoFirstSource {
     /// They do not let this peer in.
     NotAdmitted { reasons: Vec<String> },
     /// They lied, all that answered.
-    Liars { peers: Vec<PeerId> },
+    Liars { liars: Vec<Liar> },
     /// What the hash stands for cannot be used.
     Content { reason: String },
 }
@@ -56,7 +64,7 @@ pub(super) struct Search {
     subject: Subject,
     waiting: VecDeque<(Instant, Candidate)>,
     reasons: Vec<String>,
-    liars: Vec<PeerId>,
+    liars: Vec<Liar>,
     refusals: usize,
 }
 
@@ -106,14 +114,18 @@ impl Search {
     fn judge(&mut self, attempt: Attempt) -> Result<Option<FirstSource>, NoFirstSource> {
         let Attempt { candidate, result } = attempt;
         let (text, again) = match result {
-            Ok((greeted, description)) => return Ok(Some(FirstSource { candidate, greeted, description })),
+            Ok((greeted, description)) => {
+                let liars = std::mem::take(&mut self.liars);
+                return Ok(Some(FirstSource { candidate, greeted, description, liars }));
+            }
             Err(Failure::Describe(peer, error)) => match error {
                 DescribeError::NoManifest(_) | DescribeError::ManifestTooLarge { .. } => {
                     return Err(NoFirstSource::Content { reason: error.to_string() });
                 }
                 error if error.is_lie() => {
                     warn!(target: "drizzle::fetch", address = %candidate.address, "dropped: {error}");
-                    self.liars.extend(peer);
+                    let reason = error.to_string();
+                    self.liars.extend(peer.map(|peer| Liar { peer, reason }));
                     (error.to_string(), false)
                 }
                 error => (error.to_string(), true),
@@ -144,7 +156,7 @@ impl Search {
     fn give_up(self) -> NoFirstSource {
         let others = self.reasons.len().saturating_sub(self.refusals + self.liars.len());
         match (self.liars.is_empty(), self.refusals) {
-            (false, _) => NoFirstSource::Liars { peers: self.liars },
+            (false, _) => NoFirstSource::Liars { liars: self.liars },
             (true, 1..) if others == 0 => NoFirstSource::NotAdmitted { reasons: self.reasons },
             (true, _) => NoFirstSource::Silent { reasons: self.reasons },
         }

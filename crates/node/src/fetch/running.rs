@@ -42,6 +42,10 @@ pub(super) struct Running {
     sources: usize,
     /// Since when nobody who is connected has what is missing.
     stuck_since: Option<Instant>,
+    /// What came since a chunk was verified, and how much one chunk can be.
+    unverified_bytes: u64,
+    verified_at: Instant,
+    chunk_bytes_max: u64,
     liars: Vec<PeerId>,
     changed: Vec<PeerId>,
     located_at: Instant,
@@ -60,10 +64,12 @@ impl Running {
         network: &Network,
         download: Arc<Download>,
         manifest_bytes: Option<Arc<[u8]>>,
+        liars: Vec<PeerId>,
     ) -> Result<Self, FetchError> {
         let (owner, watcher) = mpsc::unbounded_channel();
         let content = download.content();
         let have = download.verified();
+        let chunk_bytes_max = content.chunks().map(|chunk| content.chunk_bytes(chunk)).max().unwrap_or(0);
         let done = have.iter().map(|chunk| content.chunk_bytes(chunk)).sum();
         let kind = if content.manifest().is_some() { ChannelKind::Folder } else { ChannelKind::Bytes };
         let whole = NewContent {
@@ -76,6 +82,7 @@ impl Running {
             hashes: content.chunk_hashes().cloned().map(Arc::new),
             download: Some(Arc::clone(&download)),
             watcher: owner,
+            banned: liars.clone(),
         };
         let manifest = manifest_bytes.and_then(|bytes| MemorySource::new(bytes).ok());
         let manifest = manifest.map(|manifest| manifest_content(network.id(), content, &manifest));
@@ -96,7 +103,10 @@ impl Running {
             big_files: HashMap::new(),
             sources: 0,
             stuck_since: Some(now),
-            liars: Vec::new(),
+            unverified_bytes: 0,
+            verified_at: now,
+            chunk_bytes_max,
+            liars,
             changed: Vec::new(),
             located_at: now,
         };
@@ -159,16 +169,14 @@ impl Running {
 
     fn take(&mut self, event: ContentEvent) -> Result<Step, FetchError> {
         match event {
-            ContentEvent::Arrived { bytes } => {
-                self.stuck_since = None;
-                self.tally.arrived(bytes);
-            }
+            ContentEvent::Arrived { bytes } => self.arrived(bytes),
             ContentEvent::Verified { peer, chunk, bytes } => self.verified(peer, chunk, bytes),
             ContentEvent::Corrupt { peer, chunk } => {
                 self.liars.push(peer);
                 self.refuse(peer, format!("chunk {chunk} is not what was asked for; the peer is dropped"));
                 self.network.report_soon(self.name_key(), peer, chunk);
             }
+            ContentEvent::Violation { peer, reason } => self.refuse(peer, format!("it broke the protocol: {reason}")),
             ContentEvent::SourceChanged { peer } => {
                 if !self.changed.contains(&peer) {
                     self.changed.push(peer);
@@ -194,7 +202,20 @@ impl Running {
         Ok(Step::GoOn)
     }
 
+    /// Bytes that are not verified are progress only for a while: a source that begins chunks and ends none is as good as
+    /// silent.
+    fn arrived(&mut self, bytes: u64) {
+        self.tally.arrived(bytes);
+        self.unverified_bytes += bytes;
+        if self.unverified_bytes <= UNVERIFIED_CHUNKS_MAX * self.chunk_bytes_max * self.sources.max(1) as u64 {
+            self.stuck_since = None;
+        } else {
+            self.stuck_since.get_or_insert_with(Instant::now);
+        }
+    }
+
     fn verified(&mut self, peer: PeerId, chunk: ChunkIndex, bytes: u64) {
+        (self.stuck_since, self.unverified_bytes, self.verified_at) = (None, 0, Instant::now());
         self.tally.verified(peer, bytes);
         self.haves.add(chunk);
         self.tell(Event::Chunk { name: self.name().clone(), index: chunk, peer });
@@ -209,10 +230,16 @@ impl Running {
     fn check_patience(&mut self) -> Result<(), FetchError> {
         let blamed = !self.liars.is_empty() || !self.changed.is_empty();
         let patience = if blamed { self.means.patience.min(BLAMED_PATIENCE) } else { self.means.patience };
-        match self.stuck_since {
-            Some(since) if since.elapsed() >= patience => Err(self.out_of_patience()),
-            _ => Ok(()),
-        }
+        let is_stuck = self.stuck_since.is_some_and(|since| since.elapsed() >= patience);
+        if is_stuck || self.is_dripping(patience) { Err(self.out_of_patience()) } else { Ok(()) }
+    }
+
+    /// Whether chunks are begun, and come so slowly that none will ever be whole. To wait in a source's queue, when
+    /// nothing has begun, is no such case.
+    fn is_dripping(&self, patience: Duration) -> bool {
+        let waited = self.verified_at.elapsed();
+        let bytes_min = DRIP_BYTES_PER_S * waited.as_secs();
+        waited >= patience && (1..bytes_min).contains(&self.unverified_bytes)
     }
 
     fn out_of_patience(&self) -> FetchError {
@@ -294,6 +321,10 @@ impl Running {
     }
 }
 
+/// Less than this is no transfer: the slowest modem brings more.
+const DRIP_BYTES_PER_S: u64 = 2 << 10;
+/// Each source may have so many chunks under way, or begun in vain, before what comes no longer counts as progress.
+const UNVERIFIED_CHUNKS_MAX: u64 = 3;
 /// When a source has lied or changed, the others have so long to turn up.
 const BLAMED_PATIENCE: Duration = Duration::from_secs(5);
 

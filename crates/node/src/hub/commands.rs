@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use drizzle_model::PeerId;
 use drizzle_swarm::{Config, Mode, Swarm};
 use drizzle_wire::{Channel, Message};
 
@@ -28,7 +29,9 @@ impl Hub {
                 let now = self.now();
                 let own = self.caller.peer();
                 if let Some(entry) = self.contents.get_mut(&content) {
-                    let others = candidates.into_iter().filter(|candidate| candidate.peer != Some(own));
+                    let banned = &entry.banned;
+                    let is_usable = |peer: PeerId| peer != own && !banned.contains(&peer);
+                    let others = candidates.into_iter().filter(|candidate| candidate.peer.is_none_or(is_usable));
                     others.for_each(|candidate| entry.candidates.add(now, candidate));
                     self.stirred.insert(content);
                 }
@@ -65,7 +68,7 @@ impl Hub {
             channels: HashMap::new(),
             requested: HashMap::new(),
             wanted: HashMap::new(),
-            banned: Vec::new(),
+            banned: new.banned,
         };
         self.contents.insert(id, content);
         self.by_key.insert(new.key, id);

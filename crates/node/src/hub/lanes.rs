@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use drizzle_model::{ChunkIndex, NetworkId, PeerId};
 use drizzle_store::{DiskError, SourceError};
 use drizzle_swarm::{Input as SwarmInput, PeerKey, Refusal};
-use drizzle_wire::{ByeReason, ByeText, Channel, Held, Message};
-use tracing::{debug, info};
+use drizzle_wire::{ByeReason, ByeText, Channel, Held, Message, Side};
+use tracing::{debug, info, warn};
 
 use super::Hub;
 use super::lane_state::{LaneState, Place, Use};
@@ -63,9 +63,25 @@ impl Hub {
         self.lane_down(lane, Some(text.to_owned()));
     }
 
-    /// The remote broke the protocol.
+    /// The remote broke the protocol: it is told, and hung up on.
     pub(super) fn misbehaves(&mut self, lane: LaneId, text: &str) {
-        self.hang_up(lane, ByeReason::Misbehaving, text);
+        self.order(lane, Order::HangUp(Message::Bye { reason: ByeReason::Misbehaving, text: ByeText::clip(text) }));
+        self.violated(lane, text);
+    }
+
+    /// The remote broke the protocol, and the lane is gone: those who fetch from it hear why, and leave it alone for a while.
+    pub(super) fn violated(&mut self, lane: LaneId, text: &str) {
+        let Some(state) = self.lanes.get(&lane) else { return };
+        let peer = state.lane.peer;
+        warn!(target: "drizzle::fetch", %peer, "dropped: it broke the protocol: {text}");
+        for used in state.channels.values() {
+            let (Use::Opening(id) | Use::Open(id)) = used;
+            if let Some(content) = self.contents.get_mut(id) {
+                content.candidates.hold_off(peer);
+                content.tell(ContentEvent::Violation { peer, reason: text.to_owned() });
+            }
+        }
+        self.lane_down(lane, Some(text.to_owned()));
     }
 
     /// Opens a channel for a content on a lane, to fetch.
@@ -123,7 +139,11 @@ impl Hub {
 
     pub(super) fn lane_down(&mut self, id: LaneId, why: Option<String>) {
         let Some(state) = self.lanes.get(&id) else { return };
-        debug!(target: "drizzle::fetch", peer = ?state.lane.peer, "disconnected: {}", why.as_deref().unwrap_or("it left"));
+        let (peer, why) = (state.lane.peer, why.as_deref().unwrap_or("it left"));
+        match state.lane.side {
+            Side::Dialer => debug!(target: "drizzle::fetch", ?peer, "disconnected: {why}"),
+            Side::Acceptor => debug!(target: "drizzle::serve", ?peer, "disconnected: {why}"),
+        }
         let channels: Vec<_> = state.channels.iter().map(|(channel, used)| (*channel, *used)).collect();
         for (channel, used) in channels {
             match used {
@@ -167,6 +187,7 @@ impl Hub {
                 content.swarm.handle(now, SwarmInput::Received { peer, chunk });
                 // One that was cancelled may come all the same, after another peer has sent it.
                 if is_new {
+                    content.candidates.proved(peer_id);
                     content.tell(ContentEvent::Verified { peer: peer_id, chunk, bytes });
                 }
             }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::expectations::Expectations;
 use super::hello::Greeted;
-use super::news::{Happening, LaneId, LaneNews};
+use super::news::{Fault, Happening, LaneId, LaneNews};
 use super::reader::Reader;
 use super::writer::{Order, Writer};
 
@@ -64,15 +64,15 @@ impl Lane {
 /// Runs both halves until one of them ends, then ends the other.
 async fn run(lane: LaneId, reader: Reader, writer: Writer, news: mpsc::Sender<LaneNews>) {
     let mut halves = JoinSet::new();
-    halves.spawn(async move { reader.run().await.err().map(|error| error.to_string()) });
-    halves.spawn(async move { writer.run().await.err().map(|error| error.to_string()) });
+    halves.spawn(async move { reader.run().await.map_err(|error| (error.to_string(), error.fault())) });
+    halves.spawn(async move { writer.run().await.map_err(|error| (error.to_string(), Fault::None)) });
     let ended = halves.join_next().await;
     halves.shutdown().await;
-    let why = match ended {
-        Some(Ok(why)) => why,
-        Some(Err(panic)) => Some(panic.to_string()),
-        None => None,
+    let (why, fault) = match ended {
+        Some(Ok(Err((why, fault)))) => (Some(why), fault),
+        Some(Err(panic)) => (Some(panic.to_string()), Fault::None),
+        Some(Ok(Ok(()))) | None => (None, Fault::None),
     };
     // When the hub is gone there is nobody to tell.
-    let _ = news.send(LaneNews { lane, what: Happening::Down { why } }).await;
+    let _ = news.send(LaneNews { lane, what: Happening::Down { why, fault } }).await;
 }

@@ -31,7 +31,16 @@ pub(crate) enum Happening {
     /// An upload is over.
     UploadEnded { channel: Channel, chunk: ChunkIndex, end: UploadEnd },
     /// The connection is gone.
-    Down { why: Option<String> },
+    Down { why: Option<String>, fault: Fault },
+}
+
+/// Whose fault it is that a connection is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nobody's, or that of the way between.
+    None,
+    /// The peer's: it broke the protocol.
+    Violation,
 }
 
 /// How an upload ended.

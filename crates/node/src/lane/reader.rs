@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::expectations::{Expectations, Expected};
 use super::frame::{FrameError, read_fields, read_head, read_piece};
-use super::news::{Happening, LaneId, LaneNews};
+use super::news::{Fault, Happening, LaneId, LaneNews};
 use crate::content_key::ContentId;
 
 /// Why a lane reads no more.
@@ -38,6 +38,16 @@ pub(crate) enum ReadError {
     /// Here: the hub is gone.
     #[error("this peer is shutting down")]
     Closing,
+}
+
+impl ReadError {
+    /// Whose fault it is.
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::Frame(FrameError::Protocol(_) | FrameError::Content) | Self::Offset { .. } => Fault::Violation,
+            Self::Frame(FrameError::Io(_)) | Self::Silence | Self::Closing => Fault::None,
+        }
+    }
 }
 
 /// A chunk of which some pieces have come.

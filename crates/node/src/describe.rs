@@ -1,10 +1,12 @@
 //! Learning from one source what a hash stands for, before any content is asked for: a file's size and chunk hashes,
 //! or a folder's manifest. All of it is proved against the hash, so a source can refuse, but not deceive.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use drizzle_model::{
-    ChunkHasher, ChunkHashes, ContentHash, ContentKind, Geometry, Manifest, Metadata, ProofError,
+    ChunkHasher, ChunkHashes, ChunkIndex, ContentHash, ContentKind, Geometry, Manifest, Metadata, ProofError,
 };
 use drizzle_wire::{
     ByeReason, Channel, ChannelKind, Chunks, DataHeader, FrameHead, HASHES_MAX, HashCount,
@@ -64,8 +66,8 @@ pub(crate) enum DescribeError {
     /// The content: its hash is right, but it is no manifest.
     #[error("it is no folder: {0}")]
     NoManifest(#[from] ManifestDecodeError),
-    /// The content: it is too large to be held.
-    #[error("its manifest has {received} bytes, expected at most {MANIFEST_BYTES_MAX}")]
+    /// The source, or the content: it is too large to be held.
+    #[error("the peer says that the manifest has {received} bytes, expected at most {MANIFEST_BYTES_MAX}")]
     ManifestTooLarge { received: u64 },
     /// The way to the source.
     #[error(transparent)]
@@ -99,6 +101,9 @@ pub(crate) async fn describe(source: &mut Greeted, subject: Subject) -> Result<D
     if kind == ContentKind::File && geometry.size() != size {
         return Err(DescribeError::FalseSize { expected: size, received: geometry.size() });
     }
+    if kind == ContentKind::Folder && geometry.size() > MANIFEST_BYTES_MAX as u64 {
+        return Err(DescribeError::ManifestTooLarge { received: geometry.size() });
+    }
     let chunks = asking.chunk_hashes(hash, geometry).await?;
     let description = match kind {
         ContentKind::File => Description::File { geometry, chunks, metadata },
@@ -110,6 +115,37 @@ pub(crate) async fn describe(source: &mut Greeted, subject: Subject) -> Result<D
     asking.say(&Message::Close { channel: CHANNEL }).await?;
     source.channels_used = 1;
     Ok(description)
+}
+
+/// A chunk that was asked for, as far as it has come.
+struct Arriving {
+    index: ChunkIndex,
+    len: u64,
+    hasher: ChunkHasher,
+    bytes: Vec<u8>,
+}
+
+impl Arriving {
+    fn new(geometry: Geometry, index: ChunkIndex) -> Self {
+        let range = geometry.range(index);
+        Self {
+            index,
+            len: range.end - range.start,
+            hasher: ChunkHasher::new(geometry, index),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Takes the next piece; says whether the chunk is whole.
+    fn take(&mut self, header: DataHeader, piece: &[u8]) -> Result<bool, DescribeError> {
+        let (received, left) = (self.bytes.len() as u64, self.len - self.bytes.len() as u64);
+        if u64::from(header.offset()) != received || piece.is_empty() || piece.len() as u64 > left {
+            return Err(DescribeError::Nonsense("pieces of a chunk out of turn"));
+        }
+        self.hasher.update(piece);
+        self.bytes.extend_from_slice(piece);
+        Ok(self.bytes.len() as u64 == self.len)
+    }
 }
 
 /// A conversation with one source.
@@ -187,51 +223,58 @@ impl Asking<'_> {
         }
     }
 
-    /// Brings all of a small content into memory, each chunk checked before the next is begun.
+    /// Brings all of a small content into memory, each chunk checked as it is whole. The source may send what was asked
+    /// for in any order.
     async fn content(&mut self, geometry: Geometry, chunks: &ChunkHashes) -> Result<Vec<u8>, DescribeError> {
-        if geometry.size() > MANIFEST_BYTES_MAX as u64 {
-            return Err(DescribeError::ManifestTooLarge { received: geometry.size() });
-        }
-        let all: Vec<_> = geometry.chunks().collect();
-        let mut content = Vec::new();
-        self.want(all.iter().take(WINDOW).map(|chunk| chunk.number()).collect()).await?;
-        for (at, &chunk) in all.iter().enumerate() {
-            let range = geometry.range(chunk);
-            let mut hasher = ChunkHasher::new(geometry, chunk);
-            while (content.len() as u64) < range.end {
-                let expected = (chunk.number(), (content.len() as u64 - range.start) as u32);
-                self.piece(expected, range.end - content.len() as u64).await?;
-                hasher.update(&self.buffer);
-                content.extend_from_slice(&self.buffer);
+        let mut unasked = geometry.chunks().map(|chunk| chunk.number());
+        let mut arriving = HashMap::new();
+        let (mut whole, mut content) = (BTreeMap::new(), Vec::new());
+        let first: Vec<u32> = unasked.by_ref().take(WINDOW).collect();
+        self.ask(first, geometry, &mut arriving).await?;
+        while !arriving.is_empty() {
+            let header = self.piece().await?;
+            let Entry::Occupied(mut entry) = arriving.entry(header.chunk()) else {
+                return Err(DescribeError::Nonsense("a piece of a chunk that was not asked for"));
+            };
+            if !entry.get_mut().take(header, &self.buffer)? {
+                continue;
             }
-            if hasher.finish() != *chunks.of(chunk) {
-                return Err(DescribeError::FalseChunk(chunk.number()));
+            let chunk = entry.remove();
+            if chunk.hasher.finish() != *chunks.of(chunk.index) {
+                return Err(DescribeError::FalseChunk(chunk.index.number()));
             }
-            self.want(all.iter().skip(at + WINDOW).take(1).map(|chunk| chunk.number()).collect()).await?;
+            whole.insert(chunk.index, chunk.bytes);
+            while let Some(next) =
+                whole.first_entry().filter(|next| geometry.range(*next.key()).start == content.len() as u64)
+            {
+                content.append(&mut next.remove());
+            }
+            let next: Vec<u32> = unasked.by_ref().take(1).collect();
+            self.ask(next, geometry, &mut arriving).await?;
         }
         Ok(content)
     }
 
-    async fn want(&mut self, chunks: Vec<u32>) -> Result<(), DescribeError> {
-        match Chunks::new(chunks) {
+    async fn ask(
+        &mut self,
+        numbers: Vec<u32>,
+        geometry: Geometry,
+        arriving: &mut HashMap<u32, Arriving>,
+    ) -> Result<(), DescribeError> {
+        let chunks = numbers.iter().filter_map(|&number| geometry.chunk(number));
+        arriving.extend(chunks.map(|chunk| (chunk.number(), Arriving::new(geometry, chunk))));
+        match Chunks::new(numbers) {
             Some(chunks) => self.say(&Message::Want { channel: CHANNEL, chunks }).await,
             None => Ok(()),
         }
     }
 
-    /// Waits for the piece at (chunk, offset), of at most `bytes_max`.
-    async fn piece(&mut self, expected: (u32, u32), bytes_max: u64) -> Result<(), DescribeError> {
+    /// Waits for the next piece of content; it is in the buffer then.
+    async fn piece(&mut self) -> Result<DataHeader, DescribeError> {
         loop {
             match self.hear().await? {
-                Answer::Piece(header)
-                    if (header.channel(), header.chunk(), header.offset())
-                        == (CHANNEL, expected.0, expected.1)
-                        && !self.buffer.is_empty()
-                        && self.buffer.len() as u64 <= bytes_max =>
-                {
-                    return Ok(());
-                }
-                Answer::Piece(_) => return Err(DescribeError::Nonsense("pieces out of turn")),
+                Answer::Piece(header) if header.channel() == CHANNEL => return Ok(header),
+                Answer::Piece(_) => return Err(DescribeError::Nonsense("content on another channel")),
                 Answer::Message(Message::Refuse { channel: CHANNEL, .. }) => {
                     return Err(DescribeError::Unavailable(UnavailableReason::Changed));
                 }

@@ -45,8 +45,47 @@ impl HubHandle {
         self.command(Command::ShutDown).await;
     }
 
+    /// Forgets a content soon, from where nothing can be waited for.
+    fn remove_soon(&self, content: ContentId) {
+        let hub = self.clone();
+        // Without a runtime the node is gone, and the hub with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { hub.remove(content).await });
+        }
+    }
+
     async fn command(&self, command: Command) {
         // A hub that is gone needs no commands.
         let _ = self.inputs.send(Input::Command(command)).await;
+    }
+}
+
+/// Contents that the hub holds for somebody: it forgets them when this is dropped, unless they are to be kept.
+pub(crate) struct Held {
+    hub: HubHandle,
+    ids: Vec<ContentId>,
+}
+
+impl Held {
+    pub(crate) fn new(hub: HubHandle) -> Self {
+        Self { hub, ids: Vec::new() }
+    }
+
+    /// Gives a content to the hub; none when that has shut down.
+    pub(crate) async fn add(&mut self, content: NewContent) -> Option<ContentId> {
+        let id = self.hub.add(content).await?;
+        self.ids.push(id);
+        Some(id)
+    }
+
+    /// Leaves the contents with the hub until the node ends.
+    pub(crate) fn keep(mut self) {
+        self.ids.clear();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.ids.drain(..).for_each(|id| self.hub.remove_soon(id));
     }
 }

@@ -17,6 +17,7 @@ mod listener;
 mod membership;
 mod network;
 mod node;
+mod registry;
 mod settings;
 mod share;
 

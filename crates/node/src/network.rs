@@ -6,14 +6,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use drizzle_model::{
-    Address, Bitmap, ChunkIndex, ChunkRun, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId,
-    RelPath,
-};
-use drizzle_tracker::{Claim, Client, ClientError, Have, Located, Registration, Search};
+use drizzle_model::{Address, Bitmap, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId, RelPath};
+use drizzle_tracker::{Client, ClientError, Have, Located, Refusal, Registration, Search};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::{debug, info};
@@ -22,6 +19,7 @@ use crate::error::{ShareError, TrackerError};
 use crate::event::Event;
 use crate::input::Candidate;
 use crate::membership::Memberships;
+use crate::registry::Registry;
 
 /// How many files a page of a listing has.
 const PAGE_FILES: usize = 1000;
@@ -78,15 +76,10 @@ struct Inner {
     client: Client,
     invite: Invite,
     joiner: Joiner,
-    /// What the tracker is to know, and is told again when it forgot.
-    registered: Mutex<HashMap<FileKey, Registered>>,
+    registry: Mutex<Registry>,
+    /// Held while the tracker is told something, so that what is said later arrives later.
+    telling: tokio::sync::Mutex<()>,
     left: AtomicBool,
-}
-
-#[derive(Clone)]
-struct Registered {
-    mtime: Mtime,
-    have: Bitmap,
 }
 
 impl Network {
@@ -94,8 +87,9 @@ impl Network {
     pub(crate) async fn join(client: Client, invite: Invite, joiner: Joiner) -> Result<Self, TrackerError> {
         let joined = client.join().await?;
         joiner.memberships.renew(joined.ticket);
-        let (registered, left) = (Mutex::default(), AtomicBool::new(false));
-        let inner = Arc::new(Inner { client, invite, joiner, registered, left });
+        let (registry, telling) = (Mutex::default(), tokio::sync::Mutex::default());
+        let inner =
+            Arc::new(Inner { client, invite, joiner, registry, telling, left: AtomicBool::new(false) });
         tokio::spawn(keep(Arc::downgrade(&inner), joined.renew_interval));
         Ok(Self { inner })
     }
@@ -178,49 +172,49 @@ impl Network {
         }
     }
 
-    /// Registers something that is served here; the tracker hears of it again whenever it forgot.
+    /// Registers something that is served here, and waits for the tracker's verdict.
     pub(crate) async fn register(&self, key: FileKey, mtime: Mtime, have: Bitmap) -> Result<(), ShareError> {
         let name = key.name.clone();
-        let registration = registration(&key, mtime, &have);
-        self.remember(key, mtime, have);
-        let told = self.inner.tell(&[registration]).await;
-        match told.map(|mut verdicts| verdicts.pop().unwrap_or(Ok(()))) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(ShareError::Refused { name, reason: refusal.to_string() }),
+        self.inner.registry().update(key.clone(), mtime, have);
+        let result = match self.inner.tell().await {
+            Ok(mut refusals) => match refusals.remove(&key) {
+                Some(refusal) => Err(ShareError::Refused { name, reason: refusal.to_string() }),
+                None => Ok(()),
+            },
             Err(error) => Err(ShareError::Tracker { name, error }),
-        }
-    }
-
-    fn remember(&self, key: FileKey, mtime: Mtime, have: Bitmap) {
-        self.inner.registered().insert(key, Registered { mtime, have });
-    }
-
-    /// Takes back what is no longer served.
-    pub(crate) async fn unregister(&self, key: &FileKey) -> Result<(), ClientError> {
-        self.inner.registered().remove(key);
-        self.inner.client.unregister(std::slice::from_ref(key)).await.map(drop)
-    }
-
-    /// Says what of a content is here now (S0.6). A tracker that cannot be asked hears it later.
-    pub(crate) async fn tell_haves(&self, batch: HaveBatch) {
-        let HaveBatch { key, mtime, have, fresh, is_known } = batch;
-        self.remember(key.clone(), mtime, have.clone());
-        let told = if is_known {
-            let runs: Vec<ChunkRun> = fresh.runs().collect();
-            self.inner.client.add_chunks(&[(key, runs)]).await.map(drop)
-        } else {
-            self.inner.tell(&[registration(&key, mtime, &have)]).await.map(drop)
         };
-        if let Err(error) = told {
-            debug!(target: "drizzle::tracker", %error, "does not know yet what is here");
+        if result.is_err() {
+            self.inner.registry().withdraw(&key);
         }
+        result
+    }
+
+    /// Says what of a content is here now (S0.6), soon. A tracker that cannot be asked hears it later.
+    pub(crate) fn update(&self, key: FileKey, mtime: Mtime, have: Bitmap) {
+        self.inner.registry().update(key, mtime, have);
+        self.tell_soon();
+    }
+
+    /// Takes back what is no longer served, soon.
+    pub(crate) fn withdraw(&self, key: &FileKey) {
+        self.inner.registry().withdraw(key);
+        self.tell_soon();
+    }
+
+    fn tell_soon(&self) {
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            if let Err(error) = inner.tell().await {
+                debug!(target: "drizzle::tracker", %error, "does not know yet what is here");
+            }
+        });
     }
 
     /// Reports a peer that sent what was wrong (S4.4).
-    pub(crate) fn report_soon(&self, key: FileKey, peer: PeerId, chunk: ChunkIndex) {
+    pub(crate) fn report_soon(&self, key: FileKey, peer: PeerId, reason: String) {
         let client = self.inner.client.clone();
         tokio::spawn(async move {
-            if let Err(error) = client.report(&key, &peer, &format!("chunk {chunk} has a wrong hash")).await {
+            if let Err(error) = client.report(&key, &peer, &reason).await {
                 debug!(target: "drizzle::tracker", %error, "a report did not arrive");
             }
         });
@@ -242,33 +236,67 @@ impl std::fmt::Debug for Network {
 }
 
 impl Inner {
-    fn registered(&self) -> std::sync::MutexGuard<'_, HashMap<FileKey, Registered>> {
-        self.registered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn tell(
+    /// Tells the tracker what it does not know. Says what it refused to register.
+    async fn tell(&self) -> Result<HashMap<FileKey, Refusal>, ClientError> {
+        let _one_at_a_time = self.telling.lock().await;
+        let untold = self.registry().untold();
+        if self.left.load(Ordering::Relaxed) {
+            return Ok(HashMap::new());
+        }
+        if !untold.withdrawn.is_empty() {
+            self.client.unregister(&untold.withdrawn).await?;
+            self.registry().withdrawals_told(&untold.withdrawn);
+        }
+        if !untold.chunks.is_empty() {
+            let verdicts = self.client.add_chunks(&untold.chunks).await?;
+            let mut registry = self.registry();
+            for ((key, runs), verdict) in untold.chunks.iter().zip(verdicts) {
+                registry.chunks_told(key, runs, verdict.is_ok());
+            }
+        }
+        self.tell_registrations(untold.registrations).await
+    }
+
+    async fn tell_registrations(
         &self,
-        registrations: &[Registration],
-    ) -> Result<Vec<drizzle_tracker::Verdict>, ClientError> {
-        self.client.register(self.joiner.port, registrations).await
+        registrations: Vec<Registration>,
+    ) -> Result<HashMap<FileKey, Refusal>, ClientError> {
+        let mut refusals = HashMap::new();
+        if !registrations.is_empty() {
+            let verdicts = self.client.register(self.joiner.port, &registrations).await?;
+            let mut registry = self.registry();
+            for (registration, verdict) in registrations.into_iter().zip(verdicts) {
+                match verdict {
+                    Ok(()) => registry.is_told(&registration),
+                    Err(refusal) => drop(refusals.insert(registration.key, refusal)),
+                }
+            }
+        }
+        Ok(refusals)
     }
 
     /// Tells the tracker everything, as if it had never heard of this peer.
     async fn tell_all(&self) -> Result<(), ClientError> {
-        let all: Vec<Registration> =
-            self.registered().iter().map(|(key, what)| registration(key, what.mtime, &what.have)).collect();
-        self.tell(&all).await.map(drop)
+        self.registry().forgotten();
+        // An empty list makes the peer known, should there be nothing to register.
+        self.client.register(self.joiner.port, &[]).await?;
+        self.tell().await.map(drop)
     }
 
     async fn renew(&self) -> Result<Duration, ClientError> {
         let renewal = match self.client.renew(Some(self.joiner.port)).await {
-            Err(ClientError::Lapsed) => {
+            Err(ClientError::Lapsed) if !self.left.load(Ordering::Relaxed) => {
                 info!(target: "drizzle::tracker", "registering again: the tracker does not know this peer any more");
                 self.tell_all().await?;
                 self.client.renew(Some(self.joiner.port)).await?
             }
             other => other?,
         };
+        self.tell().await?;
         if let Some(membership) = self.client.membership() {
             self.joiner.memberships.renew(membership.ticket);
         }
@@ -306,46 +334,6 @@ impl Inner {
         // Nobody listening is no reason to stop.
         let _ = self.joiner.events.send(Event::Notice(text.to_owned()));
     }
-}
-
-/// What of a content came since the tracker was told last.
-#[derive(Debug, Clone)]
-pub(crate) struct HaveBatch {
-    key: FileKey,
-    mtime: Mtime,
-    have: Bitmap,
-    fresh: Bitmap,
-    is_known: bool,
-}
-
-impl HaveBatch {
-    /// A content of which the tracker has not been told by this peer.
-    pub(crate) fn new(key: FileKey, mtime: Mtime, have: Bitmap) -> Self {
-        Self { key, mtime, fresh: have.clone(), have, is_known: false }
-    }
-
-    /// A chunk is here.
-    pub(crate) fn add(&mut self, chunk: ChunkIndex) {
-        self.have.insert(chunk);
-        self.fresh.insert(chunk);
-    }
-
-    /// What there is to tell, if anything; it counts as told. The first time there is always something: a peer that has
-    /// nothing yet is to be found by the others as well.
-    pub(crate) fn take(&mut self) -> Option<Self> {
-        if self.is_known && self.fresh.is_empty() {
-            return None;
-        }
-        let batch = self.clone();
-        self.fresh = Bitmap::empty(self.have.len());
-        self.is_known = true;
-        Some(batch)
-    }
-}
-
-fn registration(key: &FileKey, mtime: Mtime, have: &Bitmap) -> Registration {
-    let claim = if have.is_full() { Claim::All } else { Claim::Runs(have.runs().collect()) };
-    Registration { key: key.clone(), mtime, claim }
 }
 
 fn listing(listed: drizzle_tracker::Listed) -> Listing {

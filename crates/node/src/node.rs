@@ -42,6 +42,8 @@ pub struct Node {
     means: Means,
     sharer: Sharer,
     networks: Mutex<Vec<Network>>,
+    /// Held while joining, so that many wishes at once join once.
+    joining: tokio::sync::Mutex<()>,
     hub: JoinHandle<()>,
     porter: JoinHandle<()>,
 }
@@ -100,6 +102,7 @@ impl Node {
             means,
             sharer,
             networks,
+            joining: tokio::sync::Mutex::default(),
             hub,
             porter,
         };
@@ -123,6 +126,7 @@ impl Node {
 
     /// Joins the network of an invite, once: a second time gives the same.
     pub async fn join(&self, invite: Invite) -> Result<Network, TrackerError> {
+        let _one_at_a_time = self.joining.lock().await;
         if let Some(joined) = self.joined(&invite) {
             return Ok(joined);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drizzle_model::{Bitmap, FileKey, Link, NetworkId, RelPath};
+use drizzle_model::{Bitmap, FileKey, Link, Mtime, NetworkId, RelPath};
 use drizzle_store::{Chunking, Index, Progress, Shared, Source};
 use drizzle_swarm::ChunkSizes;
 use drizzle_wire::{CHUNKS_MAX, ChannelKind, MANIFEST_BYTES_MAX};
@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::content_key::ContentKey;
 use crate::error::ShareError;
 use crate::event::Event;
-use crate::hub_handle::HubHandle;
+use crate::hub_handle::{Held, HubHandle};
 use crate::input::{ContentEvent, NewContent};
 use crate::network::Network;
 
@@ -61,15 +61,21 @@ impl Sharer {
     ) -> Result<SharedItem, ShareError> {
         let shared = Arc::new(self.hash(path, name).await?);
         check_size(&shared)?;
-        let watcher = self.take_up(network.id(), &shared).await?;
+        let (watcher, held) = self.take_up(network.id(), &shared).await?;
         let key = shared.content().key();
         network.register(key.clone(), shared.content().metadata().mtime, Bitmap::full(key.chunks)).await?;
-        tokio::spawn(watch(watcher, Arc::clone(&shared), network.clone(), self.events.clone()));
+        held.keep();
+        let source = Arc::clone(&shared) as Arc<dyn Source>;
+        let (network, events) = (network.clone(), self.events.clone());
+        let link = network.link(&key);
+        let watch =
+            Watch { key: key.clone(), mtime: shared.content().metadata().mtime, source, network, events };
+        tokio::spawn(watch.run(watcher));
         let warnings = shared.warnings().iter().map(ToString::to_string).collect();
         let skipped = shared.skipped().iter();
         let skipped =
             skipped.map(|s| SkippedPath { path: s.path.clone(), reason: s.reason.to_string() }).collect();
-        Ok(SharedItem { link: network.link(&key), key, skipped, warnings })
+        Ok(SharedItem { link, key, skipped, warnings })
     }
 
     async fn hash(&self, path: PathBuf, name: Option<RelPath>) -> Result<Shared, ShareError> {
@@ -96,12 +102,13 @@ impl Sharer {
         &self,
         network: NetworkId,
         shared: &Arc<Shared>,
-    ) -> Result<mpsc::UnboundedReceiver<ContentEvent>, ShareError> {
+    ) -> Result<(mpsc::UnboundedReceiver<ContentEvent>, Held), ShareError> {
         let (watcher, events) = mpsc::unbounded_channel();
+        let mut held = Held::new(self.hub.clone());
         for content in contents_of(network, shared, &watcher) {
-            self.hub.add(content).await.ok_or(ShareError::Closing)?;
+            held.add(content).await.ok_or(ShareError::Closing)?;
         }
-        Ok(events)
+        Ok((events, held))
     }
 }
 
@@ -168,29 +175,30 @@ pub(crate) fn sizes_of(content: &drizzle_store::Content) -> ChunkSizes {
     }
 }
 
-/// Tells the tracker and the owner when shared files are no longer what they were (S4.4).
-async fn watch(
-    mut watcher: mpsc::UnboundedReceiver<ContentEvent>,
-    shared: Arc<Shared>,
-    network: Network,
-    events: mpsc::UnboundedSender<Event>,
-) {
-    while let Some(event) = watcher.recv().await {
-        let ContentEvent::Changed { reason } = event else { continue };
-        let key = shared.content().key();
-        let _ = events.send(Event::Notice(format!("{}: {reason}; it is no longer served", key.name)));
-        let have = shared.have();
-        let told = if have.is_empty() {
-            network
-                .unregister(&key)
-                .await
-                .map_err(|error| ShareError::Tracker { name: key.name.clone(), error })
-        } else {
-            network.register(key.clone(), shared.content().metadata().mtime, have).await
-        };
-        if let Err(error) = told {
-            let _ =
-                events.send(Event::Notice(format!("{}: the tracker does not know yet: {error}", key.name)));
+/// What is served, and where others hear of it.
+pub(crate) struct Watch {
+    pub(crate) key: FileKey,
+    pub(crate) mtime: Mtime,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) network: Network,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+}
+
+impl Watch {
+    /// Tells the tracker and the owner when files are no longer what they were (S4.4), for as long as they are served.
+    pub(crate) async fn run(self, mut watcher: mpsc::UnboundedReceiver<ContentEvent>) {
+        while let Some(event) = watcher.recv().await {
+            let ContentEvent::Changed { reason } = event else { continue };
+            // Nobody listening is no reason to stop.
+            let _ = self
+                .events
+                .send(Event::Notice(format!("{}: {reason}; it is no longer served", self.key.name)));
+            let have = self.source.have();
+            if have.is_empty() {
+                self.network.withdraw(&self.key);
+            } else {
+                self.network.update(self.key.clone(), self.mtime, have);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drizzle_model::{ContentHash, PeerId, RelPath};
-use drizzle_store::{Content, Download, Finished, Place, Progress, case_clashes};
+use drizzle_store::{Content, Download, Finished, MemorySource, Place, Progress, case_clashes};
 use tokio::task::spawn_blocking;
 
 use super::first_source::{FirstSource, Liar, NoFirstSource, Search};
@@ -35,17 +35,19 @@ impl Means {
         let (content, manifest_bytes) = content_of(&resolved, description);
         refuse_clashes(&content, request.case_clashes)?;
         let download = Arc::new(self.open(&request, content).await?);
-        let running = Running::start(self, network, Arc::clone(&download), manifest_bytes, liars).await?;
+        let manifest = self.manifest_source(manifest_bytes).await?;
+        let mut running = Running::start(self, network, Arc::clone(&download), manifest, liars).await?;
         running.attach(greeted, candidate.address).await;
         running.candidates(resolved.candidates).await;
-        let (from, content_ids) = running.run().await?;
-        let finished = self.finish(&resolved.name, Arc::clone(&download)).await?;
-        if request.afterwards == Afterwards::Leave {
-            for id in content_ids {
-                self.hub.remove(id).await;
-            }
-        }
-        let Finished { path, refused, .. } = finished;
+        let finished = match running.run().await {
+            Ok(()) => self.finish(&resolved.name, Arc::clone(&download)).await,
+            Err(error) => Err(error),
+        };
+        let from = match (&finished, request.afterwards) {
+            (Ok(_), Afterwards::Seed) => running.seed(),
+            _ => running.leave(),
+        };
+        let Finished { path, refused, .. } = finished?;
         Ok(Fetched { key: download.content().key(), path, elapsed: started.elapsed(), from, refused })
     }
 
@@ -53,6 +55,9 @@ impl Means {
         let search = Search::new(self.caller.clone(), network.id(), resolved.subject, &resolved.candidates);
         let name = resolved.name.clone();
         search.run(FIRST_SOURCE_PATIENCE.min(self.patience)).await.map_err(|error| match error {
+            NoFirstSource::Silent { .. } if !resolved.is_registered => {
+                FetchError::NotFound { what: name.to_string() }
+            }
             NoFirstSource::Silent { reasons } => FetchError::NoSource { name, reasons },
             NoFirstSource::NotAdmitted { reasons } => FetchError::NotAdmitted { name, reasons },
             NoFirstSource::Liars { liars } => {
@@ -71,6 +76,15 @@ impl Means {
             peer
         };
         liars.into_iter().map(tell).collect()
+    }
+
+    /// The manifest's bytes as something to be served on; hashed where that may take its time.
+    async fn manifest_source(&self, bytes: Option<Arc<[u8]>>) -> Result<Option<MemorySource>, FetchError> {
+        let Some(bytes) = bytes else { return Ok(None) };
+        let hashed =
+            spawn_blocking(move || MemorySource::new(bytes)).await.map_err(|_| FetchError::Closing)?;
+        // Its hash was proved, so its size is one that a file can have.
+        Ok(hashed.ok())
     }
 
     async fn open(&self, request: &FetchRequest, content: Content) -> Result<Download, FetchError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drizzle_model::{NetworkId, PeerId};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use crate::calling::{CallError, Caller};
@@ -80,7 +80,8 @@ impl Search {
         Self { caller, network, subject, waiting, reasons: Vec::new(), liars: Vec::new(), refusals: 0 }
     }
 
-    /// Searches until a source is found, or patience ends, or no candidate is left that could be asked again.
+    /// Searches until a source is found, or no candidate is left that could be asked again. When patience ends nobody new is
+    /// asked, but whoever is answering may go on: each answer has its own time.
     pub(super) async fn run(mut self, patience: Duration) -> Result<FirstSource, NoFirstSource> {
         let end = Instant::now() + patience;
         let mut attempts = JoinSet::new();
@@ -100,13 +101,12 @@ impl Search {
                         Err(hopeless) => return Err(hopeless),
                     }
                 }
-                () = sleep_until(due.unwrap_or(end)), if due.is_some() => {
+                () = sleep_until(due.unwrap_or(end)), if due.is_some_and(|due| due <= end) => {
                     if let Some((_, candidate)) = self.waiting.pop_front() {
                         attempts.spawn(attempt(self.caller.clone(), self.network, self.subject, candidate));
                         next_start = Instant::now() + HEAD_START;
                     }
                 }
-                () = sleep(end.saturating_duration_since(Instant::now())) => return Err(self.give_up()),
             }
         }
     }
@@ -119,7 +119,7 @@ impl Search {
                 return Ok(Some(FirstSource { candidate, greeted, description, liars }));
             }
             Err(Failure::Describe(peer, error)) => match error {
-                DescribeError::NoManifest(_) | DescribeError::ManifestTooLarge { .. } => {
+                DescribeError::NoManifest(_) => {
                     return Err(NoFirstSource::Content { reason: error.to_string() });
                 }
                 error if error.is_lie() => {

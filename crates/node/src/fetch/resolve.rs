@@ -14,6 +14,8 @@ use crate::network::Network;
 pub(super) struct Resolved {
     pub(super) subject: Subject,
     pub(super) name: RelPath,
+    /// Whether the tracker knows it; a link's own peers may have it all the same.
+    pub(super) is_registered: bool,
     pub(super) candidates: Vec<Candidate>,
 }
 
@@ -21,10 +23,14 @@ pub(super) async fn resolve(network: &Network, what: &What) -> Result<Resolved, 
     match what {
         What::Name(name) => by_name(network, name).await,
         What::Link(link) => {
+            let mut is_registered = true;
             let mut candidates = match network.candidates(link.hash).await {
                 Ok(candidates) => candidates,
                 // Nobody need have registered it while a peer of the link has it.
-                Err(ClientError::NotFound) if !link.peers.is_empty() => Vec::new(),
+                Err(ClientError::NotFound) if !link.peers.is_empty() => {
+                    is_registered = false;
+                    Vec::new()
+                }
                 Err(ClientError::NotFound) => {
                     return Err(FetchError::NotFound { what: link.name.to_string() });
                 }
@@ -38,7 +44,7 @@ pub(super) async fn resolve(network: &Network, what: &What) -> Result<Resolved, 
             let of_link = link.peers.iter().filter(|address| !known.contains(address));
             candidates.extend(of_link.map(|address| Candidate { address: address.clone(), peer: None }));
             let subject = Subject { hash: link.hash, kind: link.kind, size: link.size };
-            Ok(Resolved { subject, name: link.name.clone(), candidates })
+            Ok(Resolved { subject, name: link.name.clone(), is_registered, candidates })
         }
     }
 }
@@ -49,11 +55,15 @@ async fn by_name(network: &Network, name: &RelPath) -> Result<Resolved, FetchErr
         ClientError::NotFound => FetchError::NotFound { what: name.to_string() },
         error => FetchError::Tracker { what: name.to_string(), error },
     })?;
-    let newest = found.into_iter().next().ok_or_else(|| FetchError::NotFound { what: name.to_string() })?;
+    // A tracker must not choose the name under which it appears here.
+    let newest = found
+        .into_iter()
+        .find(|(key, _)| key.name == *name)
+        .ok_or_else(|| FetchError::NotFound { what: name.to_string() })?;
     let (key, candidates) = newest;
     if candidates.is_empty() {
         return Err(FetchError::NoSource { name: name.clone(), reasons: Vec::new() });
     }
     let subject = Subject { hash: key.hash, kind: key.kind, size: key.size };
-    Ok(Resolved { subject, name: key.name, candidates })
+    Ok(Resolved { subject, name: key.name, is_registered: true, candidates })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use drizzle_model::{Address, ChunkIndex, PeerId, RelPath, Time};
+use drizzle_model::{Address, Bitmap, ChunkIndex, FileKey, PeerId, RelPath, Time};
 use drizzle_store::{Content, DiskError, Download, MemorySource, Source};
 use drizzle_wire::ChannelKind;
 use tokio::sync::mpsc;
@@ -16,27 +16,37 @@ use super::tally::Tally;
 use crate::content_key::{ContentId, ContentKey};
 use crate::error::FetchError;
 use crate::event::Event;
+use crate::hub_handle::Held;
 use crate::input::{Candidate, ContentEvent, NewContent};
 use crate::lane::Greeted;
-use crate::network::{HaveBatch, Network};
-use crate::share::{manifest_content, sizes_of};
+use crate::network::Network;
+use crate::share::{Watch, manifest_content, sizes_of};
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How often the tracker hears which chunks are here now (S0.6).
 const HAVES_EVERY: Duration = Duration::from_secs(1);
 /// Locations are asked for at once when chunks are missing that nobody has, but not more often than this.
 const STARVED_GAP: Duration = Duration::from_secs(2);
+/// Less than this is no transfer: the slowest modem brings more.
+const DRIP_BYTES_PER_S: u64 = 2 << 10;
+/// Each source may have so many chunks under way, or begun in vain, before what comes no longer counts as progress.
+const UNVERIFIED_CHUNKS_MAX: u64 = 3;
+/// When a source has just lied or changed, the others have so long to turn up.
+const BLAMED_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Running {
     means: Means,
     network: Network,
     download: Arc<Download>,
-    /// The content that is fetched, and with a folder the bytes of its manifest, which are served on.
-    ids: Vec<ContentId>,
+    id: ContentId,
+    /// That content, and with a folder the bytes of its manifest, which are served on.
+    held: Held,
     watcher: mpsc::UnboundedReceiver<ContentEvent>,
     clock: Instant,
     tally: Tally,
-    haves: HaveBatch,
+    have: Bitmap,
+    /// Whether chunks came since the tracker was told.
+    has_news: bool,
     /// Verified bytes of big files that are under way, by entry.
     big_files: HashMap<usize, u64>,
     sources: usize,
@@ -48,6 +58,8 @@ pub(super) struct Running {
     chunk_bytes_max: u64,
     liars: Vec<PeerId>,
     changed: Vec<PeerId>,
+    /// When a source lied or changed last.
+    blamed_at: Option<Instant>,
     located_at: Instant,
 }
 
@@ -63,7 +75,7 @@ impl Running {
         means: &Means,
         network: &Network,
         download: Arc<Download>,
-        manifest_bytes: Option<Arc<[u8]>>,
+        manifest: Option<MemorySource>,
         liars: Vec<PeerId>,
     ) -> Result<Self, FetchError> {
         let (owner, watcher) = mpsc::unbounded_channel();
@@ -84,23 +96,25 @@ impl Running {
             watcher: owner,
             banned: liars.clone(),
         };
-        let manifest = manifest_bytes.and_then(|bytes| MemorySource::new(bytes).ok());
         let manifest = manifest.map(|manifest| manifest_content(network.id(), content, &manifest));
-        let mut ids = Vec::new();
-        for new in [whole].into_iter().chain(manifest) {
-            ids.push(means.hub.add(new).await.ok_or(FetchError::Closing)?);
+        let mut held = Held::new(means.hub.clone());
+        let id = held.add(whole).await.ok_or(FetchError::Closing)?;
+        if let Some(manifest) = manifest {
+            held.add(manifest).await.ok_or(FetchError::Closing)?;
         }
         let now = Instant::now();
         let running = Self {
             means: means.clone(),
             network: network.clone(),
             tally: Tally::new(Time::ORIGIN, done, content.size()),
-            haves: HaveBatch::new(content.key(), content.metadata().mtime, have),
+            big_files: big_files_of(content, &have),
+            have,
+            has_news: true,
             download,
-            ids,
+            id,
+            held,
             watcher,
             clock: now,
-            big_files: HashMap::new(),
             sources: 0,
             stuck_since: Some(now),
             unverified_bytes: 0,
@@ -108,6 +122,7 @@ impl Running {
             chunk_bytes_max,
             liars,
             changed: Vec::new(),
+            blamed_at: None,
             located_at: now,
         };
         Ok(running)
@@ -115,30 +130,36 @@ impl Running {
 
     /// Uses a connection that is there already.
     pub(super) async fn attach(&self, greeted: Greeted, address: Address) {
-        self.means.hub.attach(self.ids[0], greeted, address).await;
+        self.means.hub.attach(self.id, greeted, address).await;
     }
 
     /// Names peers that may have it.
     pub(super) async fn candidates(&self, candidates: Vec<Candidate>) {
-        self.means.hub.candidates(self.ids[0], candidates).await;
+        self.means.hub.candidates(self.id, candidates).await;
     }
 
-    /// Watches until every chunk is here. Says who sent how many bytes, and what the hub now serves.
-    pub(super) async fn run(mut self) -> Result<(BTreeMap<PeerId, u64>, Vec<ContentId>), FetchError> {
+    /// Watches until every chunk is here.
+    pub(super) async fn run(&mut self) -> Result<(), FetchError> {
         let result = self.watch().await;
         self.show_progress();
-        match result {
-            Ok(()) => {
-                self.tell_tracker().await;
-                Ok((self.tally.from, self.ids))
-            }
-            Err(error) => {
-                for id in &self.ids {
-                    self.means.hub.remove(*id).await;
-                }
-                Err(error)
-            }
-        }
+        self.tell_tracker();
+        result
+    }
+
+    /// Serves on until the node ends. Says who sent how many bytes.
+    pub(super) fn seed(self) -> BTreeMap<PeerId, u64> {
+        let source = Arc::clone(&self.download) as Arc<dyn Source>;
+        let (key, mtime) = (self.key(), self.download.content().metadata().mtime);
+        let watch = Watch { key, mtime, source, network: self.network, events: self.means.events };
+        tokio::spawn(watch.run(self.watcher));
+        self.held.keep();
+        self.tally.from
+    }
+
+    /// Serves no longer. Says who sent how many bytes.
+    pub(super) fn leave(self) -> BTreeMap<PeerId, u64> {
+        self.network.withdraw(&self.key());
+        self.tally.from
     }
 
     async fn watch(&mut self) -> Result<(), FetchError> {
@@ -148,7 +169,7 @@ impl Running {
         for timer in [&mut progress, &mut haves, &mut refresh] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
-        self.tell_tracker_soon();
+        self.tell_tracker();
         loop {
             tokio::select! {
                 event = self.watcher.recv() => {
@@ -161,7 +182,7 @@ impl Running {
                     self.show_progress();
                     self.check_patience()?;
                 }
-                _ = haves.tick() => self.tell_tracker_soon(),
+                _ = haves.tick() => self.tell_tracker(),
                 _ = refresh.tick() => self.locate_soon(),
             }
         }
@@ -173,13 +194,17 @@ impl Running {
             ContentEvent::Verified { peer, chunk, bytes } => self.verified(peer, chunk, bytes),
             ContentEvent::Corrupt { peer, chunk } => {
                 self.liars.push(peer);
+                self.blamed_at = Some(Instant::now());
+                self.network.report_soon(self.key(), peer, format!("chunk {chunk} has a wrong hash"));
                 self.refuse(peer, format!("chunk {chunk} is not what was asked for; the peer is dropped"));
-                self.network.report_soon(self.name_key(), peer, chunk);
             }
-            ContentEvent::Violation { peer, reason } => self.refuse(peer, format!("it broke the protocol: {reason}")),
+            ContentEvent::Violation { peer, reason } => {
+                self.refuse(peer, format!("it broke the protocol: {reason}"))
+            }
             ContentEvent::SourceChanged { peer } => {
                 if !self.changed.contains(&peer) {
                     self.changed.push(peer);
+                    self.blamed_at = Some(Instant::now());
                     self.refuse(peer, "its file changed since it was shared".to_owned());
                 }
             }
@@ -187,6 +212,9 @@ impl Running {
                 self.sources = connected;
                 if connected == 0 {
                     self.stuck_since.get_or_insert_with(Instant::now);
+                } else {
+                    // To wait in a source's queue is not to be stuck; should nobody have what is missing, that is said.
+                    self.stuck_since = None;
                 }
             }
             ContentEvent::Starved => {
@@ -207,7 +235,8 @@ impl Running {
     fn arrived(&mut self, bytes: u64) {
         self.tally.arrived(bytes);
         self.unverified_bytes += bytes;
-        if self.unverified_bytes <= UNVERIFIED_CHUNKS_MAX * self.chunk_bytes_max * self.sources.max(1) as u64 {
+        if self.unverified_bytes <= UNVERIFIED_CHUNKS_MAX * self.chunk_bytes_max * self.sources.max(1) as u64
+        {
             self.stuck_since = None;
         } else {
             self.stuck_since.get_or_insert_with(Instant::now);
@@ -217,19 +246,18 @@ impl Running {
     fn verified(&mut self, peer: PeerId, chunk: ChunkIndex, bytes: u64) {
         (self.stuck_since, self.unverified_bytes, self.verified_at) = (None, 0, Instant::now());
         self.tally.verified(peer, bytes);
-        self.haves.add(chunk);
+        self.has_news |= self.have.insert(chunk);
         self.tell(Event::Chunk { name: self.name().clone(), index: chunk, peer });
         let content = self.download.content();
-        let mut segments = content.segments(chunk);
-        if let (Some(only), None) = (segments.next(), segments.next()) {
-            *self.big_files.entry(only.entry).or_default() += bytes;
+        if let Some((entry, bytes)) = big_file_of(content, chunk) {
+            *self.big_files.entry(entry).or_default() += bytes;
         }
     }
 
     /// When nobody has what is missing for too long, a fetch ends; after a lie sooner, and blaming it.
     fn check_patience(&mut self) -> Result<(), FetchError> {
-        let blamed = !self.liars.is_empty() || !self.changed.is_empty();
-        let patience = if blamed { self.means.patience.min(BLAMED_PATIENCE) } else { self.means.patience };
+        let is_blamed = self.blamed_at.is_some_and(|at| at.elapsed() < self.means.patience);
+        let patience = if is_blamed { self.means.patience.min(BLAMED_PATIENCE) } else { self.means.patience };
         let is_stuck = self.stuck_since.is_some_and(|since| since.elapsed() >= patience);
         if is_stuck || self.is_dripping(patience) { Err(self.out_of_patience()) } else { Ok(()) }
     }
@@ -272,7 +300,7 @@ impl Running {
     /// Asks who else has it, and goes on meanwhile.
     fn locate_soon(&mut self) {
         self.located_at = Instant::now();
-        let (network, hub, id) = (self.network.clone(), self.means.hub.clone(), self.ids[0]);
+        let (network, hub, id) = (self.network.clone(), self.means.hub.clone(), self.id);
         let hash = self.download.content().hash();
         tokio::spawn(async move {
             match network.candidates(hash).await {
@@ -282,16 +310,9 @@ impl Running {
         });
     }
 
-    fn tell_tracker_soon(&mut self) {
-        if let Some(batch) = self.haves.take() {
-            let network = self.network.clone();
-            tokio::spawn(async move { network.tell_haves(batch).await });
-        }
-    }
-
-    async fn tell_tracker(&mut self) {
-        if let Some(batch) = self.haves.take() {
-            self.network.tell_haves(batch).await;
+    fn tell_tracker(&mut self) {
+        if std::mem::take(&mut self.has_news) {
+            self.network.update(self.key(), self.download.content().metadata().mtime, self.have.clone());
         }
     }
 
@@ -303,7 +324,7 @@ impl Running {
         self.download.content().name()
     }
 
-    fn name_key(&self) -> drizzle_model::FileKey {
+    fn key(&self) -> FileKey {
         self.download.content().key()
     }
 
@@ -321,12 +342,23 @@ impl Running {
     }
 }
 
-/// Less than this is no transfer: the slowest modem brings more.
-const DRIP_BYTES_PER_S: u64 = 2 << 10;
-/// Each source may have so many chunks under way, or begun in vain, before what comes no longer counts as progress.
-const UNVERIFIED_CHUNKS_MAX: u64 = 3;
-/// When a source has lied or changed, the others have so long to turn up.
-const BLAMED_PATIENCE: Duration = Duration::from_secs(5);
+/// Verified bytes of the files of several chunks, by entry.
+fn big_files_of(content: &Content, have: &Bitmap) -> HashMap<usize, u64> {
+    let mut big_files = HashMap::new();
+    for chunk in have.iter() {
+        if let Some((entry, bytes)) = big_file_of(content, chunk) {
+            *big_files.entry(entry).or_default() += bytes;
+        }
+    }
+    big_files
+}
+
+/// The file of which the chunk is a part, if it is of one alone, and how many bytes.
+fn big_file_of(content: &Content, chunk: ChunkIndex) -> Option<(usize, u64)> {
+    let mut segments = content.segments(chunk);
+    let (only, None) = (segments.next()?, segments.next()) else { return None };
+    Some((only.entry, only.range.end - only.range.start))
+}
 
 fn file_progress(content: &Content, entry: usize, done: u64) -> Option<Event> {
     let file = content.entries().get(entry)?;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use drizzle_model::RelPath;
 
@@ -120,6 +120,11 @@ pub(crate) enum Command {
     Locate(LocateArgs),
     /// Show what runs here and whether the tracker answers
     Status(StatusArgs),
+    /// Play a scenario with processes of this program, and show what happens
+    ///
+    /// Everything runs on this machine, in a folder that is gone afterwards; no setting and no state of yours takes part.
+    /// Ends with 0 only when what the scenario is to show was seen.
+    Demo(DemoArgs),
     /// Show or start the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -140,14 +145,19 @@ impl Command {
             Self::Search(_) => Some("search"),
             Self::Locate(_) => Some("locate"),
             Self::Status(_) => Some("status"),
-            Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
+            Self::Demo(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
         }
+    }
+
+    /// Whether there need not even be a place for a config file.
+    pub(crate) fn reads_no_config(&self) -> bool {
+        matches!(self, Self::Demo(_) | Self::Completions(_) | Self::Man(_))
     }
 
     /// Whether the command can do its work when the config file is broken or not there.
     pub(crate) fn needs_no_config(&self) -> bool {
         let about_file = matches!(self, Self::Config(ConfigCommand::Path | ConfigCommand::Init));
-        about_file || matches!(self, Self::Completions(_) | Self::Man(_))
+        about_file || self.reads_no_config()
     }
 }
 
@@ -298,6 +308,36 @@ pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub(crate) shell: Shell,
+}
+
+/// Of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// What to play
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: DemoScenario,
+}
+
+/// What `demo` can play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoScenario {
+    /// Two peers swap files
+    Standard,
+    /// A source changes its file after registering it, and nobody gets the changed bytes
+    Integrity,
+    /// Of two holders one is partial, and what it lacks is asked for first
+    Rarest,
+}
+
+impl DemoScenario {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Integrity => "integrity",
+            Self::Rarest => "rarest",
+        }
+    }
 }
 
 /// Of `man`.

@@ -4,6 +4,7 @@
 mod choice;
 mod completions;
 mod config;
+mod demo;
 mod get;
 mod list;
 mod locate;
@@ -27,6 +28,7 @@ pub(crate) fn run(context: &mut Context, arguments: Arguments) -> Outcome {
         Command::Search(args) => wait_for(list::matching(context, args)),
         Command::Locate(args) => wait_for(locate::run(context, args)),
         Command::Status(args) => wait_for(status::run(context, args)),
+        Command::Demo(args) => wait_for(demo::run(context, args)),
         Command::Config(command) => config::run(context, command, &arguments.everywhere),
         Command::Completions(args) => completions::run(context, &args),
         Command::Man(args) => man::run(context, &args),

@@ -77,7 +77,7 @@ fn config_file(
         || places.as_ref().map(|places| places.config_file.clone()).map_err(|_| ConfigError::NoHome);
     let home = places.as_ref().ok().map(|places| places.home.clone());
     match (command, named) {
-        (Command::Completions(_) | Command::Man(_), _) => Ok(ConfigFile::unread(PathBuf::new())),
+        (command, _) if command.reads_no_config() => Ok(ConfigFile::unread(PathBuf::new())),
         (_, Some(path)) if command.needs_no_config() => Ok(ConfigFile::unread(path)),
         (_, None) if command.needs_no_config() => Ok(ConfigFile::unread(default()?)),
         (_, Some(path)) => ConfigFile::read(path, home),

@@ -69,6 +69,7 @@ mod tests {
                 from: [(peer(), 2)].into(),
                 left_out: Vec::new(),
             },
+            Report::Step { scenario: "standard", text: "Ann has chunk 3 of n from Bob".into() },
             Report::Status(StatusFields {
                 version: "0.0.0",
                 state: PathText::from(std::path::PathBuf::from("/state")),

@@ -59,6 +59,7 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
             let path = path.as_path().to_string_lossy();
             done(out, &reader.name(name), &reader.name(&path), *size, *seconds, from)
         }
+        Report::Step { text, .. } => writeln!(out, "{}", reader.name(text)),
         Report::Status(fields) => status(out, fields, reader),
         Report::Setting { key, value, origin } => setting(out, key, value.as_deref(), origin, reader),
         Report::Path { path } => writeln!(out, "{}", reader.name(&path.as_path().to_string_lossy())),

@@ -109,6 +109,13 @@ pub(crate) enum Report {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
+    /// Something happened in a demonstration.
+    Step {
+        /// In which.
+        scenario: &'static str,
+        /// What, for a person.
+        text: String,
+    },
     /// What runs here.
     Status(StatusFields),
     /// One setting.

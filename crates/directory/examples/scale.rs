@@ -14,6 +14,8 @@ use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, T
 const PEERS: u64 = 100_000;
 const FILES_EACH: u64 = 100;
 const RENEWALS: u64 = 1_000_000;
+/// The newest modification time that is taken here.
+const MTIME_MAX: Mtime = Mtime::from_seconds(2_000_000_000);
 
 fn main() {
     let files: u64 = std::env::args().nth(1).map_or(1_000_000, |files| files.parse().unwrap());
@@ -76,7 +78,7 @@ fn join(directory: &mut Directory, number: u64, files: u64) {
         mtime: Mtime::default(),
         claim: Claim::All,
     });
-    let verdicts = directory.register(at(0), &peer(number), registrations).unwrap();
+    let verdicts = directory.register(at(0), &peer(number), registrations, MTIME_MAX).unwrap();
     assert!(verdicts.iter().all(Result::is_ok));
 }
 

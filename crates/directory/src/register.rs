@@ -75,6 +75,17 @@ pub enum RegisterError {
         /// How many the set is of.
         received: u32,
     },
+    /// The file would be the newest of its name until that day comes, whatever others register.
+    #[error(
+        "the file is modified in the future: expected at most {max} s since 1970 by the tracker's clock, \
+         received {received} s"
+    )]
+    Mtime {
+        /// The newest that is taken, in whole seconds.
+        max: i64,
+        /// What was said, in whole seconds.
+        received: i64,
+    },
     /// The peer has too many files.
     #[error("expected at most {FILES_PER_PEER_MAX} files of one peer; share a folder instead")]
     TooManyFiles,
@@ -121,17 +132,25 @@ pub enum HaveError {
 impl Directory {
     /// Registers files of a peer that has joined with an address: one verdict for each, in order (S0.3). What was
     /// registered before under the same identity is replaced, but for a newer modification time, which stays (S2.3).
+    ///
+    /// No modification time beyond `mtime_max` is taken. Since the newest file of a name is the one that is handed out first, a
+    /// member could otherwise take any name over for good.
     pub fn register(
         &mut self,
         now: Time,
         peer: &PeerId,
         files: impl IntoIterator<Item = Registration>,
+        mtime_max: Mtime,
     ) -> Result<Vec<Result<(), RegisterError>>, NotServing> {
         let number = self.known(now, peer)?;
         if self.peers.peer(number).is_none_or(|peer| peer.address.is_none()) {
             return Err(NotServing::NoAddress);
         }
-        Ok(files.into_iter().map(|file| self.register_one(number, *peer, file)).collect())
+        let register_one = |file: Registration| {
+            check_mtime(file.mtime, mtime_max)?;
+            self.register_one(number, *peer, file)
+        };
+        Ok(files.into_iter().map(register_one).collect())
     }
 
     /// Forgets that the peer holds these files.
@@ -233,6 +252,14 @@ impl Directory {
             self.hold(file, number, Holding::of(*bitmap));
         }
         Ok(())
+    }
+}
+
+fn check_mtime(mtime: Mtime, max: Mtime) -> Result<(), RegisterError> {
+    if mtime <= max {
+        Ok(())
+    } else {
+        Err(RegisterError::Mtime { max: max.seconds(), received: mtime.seconds() })
     }
 }
 

@@ -8,6 +8,8 @@ use drizzle_directory::{Claim, Directory, Filter, NotServing, Registration, Targ
 use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time};
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
+/// The newest modification time that is taken here.
+const MTIME_MAX: Mtime = Mtime::from_seconds(2_000_000_000);
 
 fn peer(byte: u8) -> PeerId {
     PeerId::from_bytes([byte; 32])
@@ -28,7 +30,7 @@ fn file() -> Registration {
 fn directory() -> Directory {
     let mut directory = Directory::new();
     directory.join(Time::ORIGIN, peer(1), Some("10.0.0.1:1".parse().unwrap())).unwrap();
-    directory.register(Time::ORIGIN, &peer(1), [file()]).unwrap();
+    directory.register(Time::ORIGIN, &peer(1), [file()], MTIME_MAX).unwrap();
     directory
 }
 
@@ -53,7 +55,7 @@ fn a_lease_ends_at_180_seconds_for_every_call() {
         );
         assert_eq!(directory().renew(now, &peer(1), None).is_ok(), is_there, "renew");
         assert_eq!(directory().leave(now, &peer(1)).is_ok(), is_there, "leave");
-        assert_eq!(directory().register(now, &peer(1), [file()]).is_ok(), is_there, "register");
+        assert_eq!(directory().register(now, &peer(1), [file()], MTIME_MAX).is_ok(), is_there, "register");
         let mut directory = directory();
         directory.expire(now);
         assert_eq!(directory.poll_departure().map(|gone| gone.peer), (!is_there).then(|| peer(1)), "expire");
@@ -80,7 +82,7 @@ fn a_late_renewal_brings_nothing_back() {
     assert_eq!(directory.renew(later, &peer(1), Some("10.0.0.1:1".parse().unwrap())), Err(UnknownPeer));
     assert!(!is_listed(&mut directory, later));
     assert_eq!(
-        directory.register(later, &peer(1), [file()]),
+        directory.register(later, &peer(1), [file()], MTIME_MAX),
         Err(NotServing::Unknown(UnknownPeer)),
         "it has to join first"
     );
@@ -106,7 +108,7 @@ fn a_peer_with_very_many_files_is_forgotten_in_turns() {
         let key = FileKey { name: RelPath::new(&format!("{n:06}")).unwrap(), ..file().key };
         Registration { key, ..file() }
     });
-    directory.register(Time::ORIGIN, &peer(2), many).unwrap();
+    directory.register(Time::ORIGIN, &peer(2), many, MTIME_MAX).unwrap();
     assert_eq!(directory.stats().files, 20_001);
 
     directory.leave(Time::ORIGIN, &peer(2)).unwrap();
@@ -119,7 +121,7 @@ fn a_peer_with_very_many_files_is_forgotten_in_turns() {
 
     let number = directory.join(Time::ORIGIN, peer(2), Some("10.0.0.2:1".parse().unwrap())).unwrap();
     assert_eq!(number.number(), 3, "its old number is not free yet");
-    directory.register(Time::ORIGIN, &peer(2), [file()]).unwrap();
+    directory.register(Time::ORIGIN, &peer(2), [file()], MTIME_MAX).unwrap();
     let turns = (0..100).take_while(|_| !directory.sweep()).count();
     assert!((2..30).contains(&turns), "{turns} turns");
     directory.check_invariants();

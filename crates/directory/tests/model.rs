@@ -16,6 +16,8 @@ use proptest::prelude::*;
 const PEERS: u8 = 5;
 const FILES: u8 = 6;
 const CHUNKS: u32 = 70;
+/// The newest modification time that is taken here.
+const MTIME_MAX: Mtime = Mtime::from_seconds(2_000_000_000);
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -234,7 +236,7 @@ fn apply(directory: &mut Directory, model: &mut Model, now: Time, who: u8, step:
             let claim =
                 if is_bits { Claim::Bits(bitmap(&have, &key)) } else { Claim::Runs(runs(&have, &key)) };
             let registration = Registration { key, mtime: Mtime::new(mtime, 0).unwrap(), claim };
-            let verdicts = directory.register(now, &peer(who), [registration]);
+            let verdicts = directory.register(now, &peer(who), [registration], MTIME_MAX);
             assert_eq!(verdicts.is_ok_and(|verdicts| verdicts == [Ok(())]), serving);
             if serving {
                 model.register(who, id, mtime, have.into_iter().collect());
@@ -243,7 +245,7 @@ fn apply(directory: &mut Directory, model: &mut Model, now: Time, who: u8, step:
         Step::RegisterAll { file: id, mtime } => {
             let mtime_of = Mtime::new(mtime, 0).unwrap();
             let registration = Registration { key: file(id), mtime: mtime_of, claim: Claim::All };
-            assert_eq!(directory.register(now, &peer(who), [registration]).is_ok(), serving);
+            assert_eq!(directory.register(now, &peer(who), [registration], MTIME_MAX).is_ok(), serving);
             if serving {
                 model.register(who, id, mtime, (0..file(id).chunks).collect());
             }

@@ -10,6 +10,9 @@ use drizzle_directory::limits::{LOCATED_HOLDERS_MAX, REPORTS_PER_HOLDING_MAX};
 use drizzle_directory::{Claim, Directory, Have, Located, Registration, Target};
 use drizzle_model::{ChunkRun, ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time};
 
+/// The newest modification time that is taken here.
+const MTIME_MAX: Mtime = Mtime::from_seconds(2_000_000_000);
+
 fn peer(number: u32) -> PeerId {
     let mut bytes = [0; 32];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
@@ -30,7 +33,7 @@ fn register(directory: &mut Directory, number: u32, claim: Claim) {
     let address = SocketAddr::from(([10, 0, 0, 1], 1));
     directory.join(Time::ORIGIN, peer(number), Some(address)).unwrap();
     let registration = Registration { key: key(), mtime: Mtime::default(), claim };
-    assert_eq!(directory.register(Time::ORIGIN, &peer(number), [registration]).unwrap(), [Ok(())]);
+    assert_eq!(directory.register(Time::ORIGIN, &peer(number), [registration], MTIME_MAX).unwrap(), [Ok(())]);
 }
 
 fn directory(peers: u32) -> Directory {
@@ -130,7 +133,7 @@ fn contents_of_one_name_are_told_apart() {
         mtime: Mtime::new(5, 0).unwrap(),
         claim: Claim::All,
     };
-    directory.register(Time::ORIGIN, &peer(0), [newer]).unwrap();
+    directory.register(Time::ORIGIN, &peer(0), [newer], MTIME_MAX).unwrap();
     let located = directory.locate(Time::ORIGIN, &Target::Name(key().name), 0);
     let seen: Vec<_> =
         located.iter().map(|file| (file.key.hash.as_bytes()[0], file.is_first_of_name)).collect();

@@ -6,12 +6,16 @@ use drizzle_directory::limits::{
     FILES_PER_PEER_MAX, NAME_BYTES_PER_PEER_MAX, PAGE_FILES_MAX, PAGE_SCAN_MAX, PARTIAL_CHUNKS_PER_PEER_MAX,
     PEERS_MAX,
 };
-use drizzle_directory::{Claim, Directory, DirectoryFull, Filter, HaveError, RegisterError, Registration};
+use drizzle_directory::{
+    Claim, Directory, DirectoryFull, Filter, HaveError, RegisterError, Registration, Target,
+};
 use drizzle_model::{
     Bitmap, ChunkRun, ContentHash, ContentKind, FileKey, Geometry, Mtime, PeerId, RelPath, Time,
 };
 
 const NOW: Time = Time::ORIGIN;
+/// The newest modification time that is taken here.
+const MTIME_MAX: Mtime = Mtime::from_seconds(2_000_000_000);
 
 fn peer() -> PeerId {
     PeerId::from_bytes([1; 32])
@@ -29,7 +33,7 @@ fn file(name: &str, size: u64, chunks: u32, kind: ContentKind) -> FileKey {
 
 fn register(directory: &mut Directory, key: FileKey, claim: Claim) -> Result<(), RegisterError> {
     let registration = Registration { key, mtime: Mtime::default(), claim };
-    let verdict = directory.register(NOW, &peer(), [registration]).unwrap().remove(0);
+    let verdict = directory.register(NOW, &peer(), [registration], MTIME_MAX).unwrap().remove(0);
     directory.check_invariants();
     verdict
 }
@@ -45,6 +49,30 @@ fn shapes_that_no_content_has_are_refused() {
     assert_eq!(verdict(3, 4, Folder), Err(RegisterError::ChunkCount { expected: 3, received: 4 }));
     let received = Geometry::SIZE_MAX + 1;
     assert_eq!(verdict(received, 1, File), Err(RegisterError::Size { received }));
+}
+
+/// S2.3 hands out the newest file of a name first: one that claimed to be of the year 292 billion stayed the newest.
+#[test]
+fn a_file_of_the_future_is_refused_and_changes_nothing() {
+    let mut directory = directory();
+    let (old, new) = (file("a", 1, 1, ContentKind::File), file("a", 2, 1, ContentKind::File));
+    let mut register = |key: &FileKey, seconds, nanoseconds| {
+        let mtime = Mtime::new(seconds, nanoseconds).unwrap();
+        let registration = Registration { key: key.clone(), mtime, claim: Claim::All };
+        directory.register(NOW, &peer(), [registration], MTIME_MAX).unwrap().remove(0)
+    };
+    let max = MTIME_MAX.seconds();
+    assert_eq!(register(&old, max, 0), Ok(()));
+    for (seconds, nanoseconds) in [(max, 1), (max + 1, 0), (i64::MAX, 999_999_999)] {
+        let error = RegisterError::Mtime { max, received: seconds };
+        assert_eq!(register(&new, seconds, nanoseconds), Err(error), "another content");
+        assert_eq!(register(&old, seconds, nanoseconds), Err(error), "the same again");
+    }
+    assert_eq!(register(&new, i64::MIN, 0), Ok(()), "the past is long");
+    let located = directory.locate(NOW, &Target::Name(old.name.clone()), 0);
+    let order: Vec<(u64, i64)> = located.iter().map(|file| (file.key.size, file.mtime.seconds())).collect();
+    assert_eq!(order, [(1, max), (2, i64::MIN)]);
+    directory.check_invariants();
 }
 
 #[test]
@@ -121,7 +149,7 @@ fn names_and_files_have_a_quota() {
 fn register_unchecked(directory: &mut Directory, name: &str) -> Result<(), RegisterError> {
     let key = file(name, 1, 1, ContentKind::File);
     let registration = Registration { key, mtime: Mtime::default(), claim: Claim::All };
-    directory.register(NOW, &peer(), [registration]).unwrap().remove(0)
+    directory.register(NOW, &peer(), [registration], MTIME_MAX).unwrap().remove(0)
 }
 
 #[test]

@@ -10,10 +10,10 @@ use drizzle_directory::{
     Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Page, PeerNumber,
     RegisterError, Registration, ReportError, Target, UnknownPeer, Version,
 };
-use drizzle_model::{ChunkRun, FileKey, PeerId, Time};
+use drizzle_model::{ChunkRun, FileKey, Mtime, PeerId, Time};
 
 use crate::clock::Clock;
-use crate::limits::FILES_PER_TURN;
+use crate::limits::{FILES_PER_TURN, MTIME_AHEAD_MAX};
 
 pub(crate) struct Catalogue {
     directory: Mutex<Directory>,
@@ -53,10 +53,12 @@ impl Catalogue {
     ) -> Result<Vec<Result<(), RegisterError>>, RegisterFailure> {
         self.with(|directory, now| directory.join(now, peer, Some(address)))?;
         let mut verdicts = Vec::with_capacity(files.len());
+        let mtime_max = self.mtime_max();
         let mut files = files.into_iter().peekable();
         while files.peek().is_some() {
             let turn = files.by_ref().take(FILES_PER_TURN);
-            verdicts.append(&mut self.with(|directory, now| directory.register(now, &peer, turn))?);
+            let register = |directory: &mut Directory, now| directory.register(now, &peer, turn, mtime_max);
+            verdicts.append(&mut self.with(register)?);
             tokio::task::yield_now().await;
         }
         Ok(verdicts)
@@ -105,6 +107,11 @@ impl Catalogue {
     pub(crate) async fn tick(&self) {
         self.with(Directory::expire);
         self.sweep().await;
+    }
+
+    fn mtime_max(&self) -> Mtime {
+        let unix_s = self.clock.unix_s() + MTIME_AHEAD_MAX.as_secs();
+        Mtime::from_seconds(i64::try_from(unix_s).unwrap_or(i64::MAX))
     }
 
     async fn sweep(&self) {

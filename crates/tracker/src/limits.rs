@@ -46,6 +46,10 @@ pub const BATCH_BYTES_AIM: usize = 48 << 10;
 /// How many files are registered under one hold of the directory's lock, so that others wait a millisecond at most.
 pub const FILES_PER_TURN: usize = 128;
 
+/// How far ahead of the tracker's clock a file may have been modified. Clocks of honest machines differ by less; whoever could
+/// name any day would have the newest file of a name until that day.
+pub const MTIME_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+
 /// How long a ticket lasts. Longer than a tracker is down, shorter than it takes to forget who was invited.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -108,6 +108,36 @@ async fn each_file_of_a_batch_has_its_own_verdict() {
     assert!(client.files(None, 9).await.unwrap().files.is_empty());
 }
 
+/// S2.3: the newest file of a name comes first, and nobody gets there by a day that is still to come.
+#[tokio::test]
+async fn a_name_is_not_taken_over_by_a_file_of_the_future() {
+    const NOW_S: i64 = 1_800_000_000;
+    let tracker = Tracker::start(Admission::Open).await;
+    let (owner, thief) = (tracker.client(), tracker.client());
+    let file = |size, mtime_s| Registration {
+        key: key("a", size),
+        mtime: Mtime::from_seconds(mtime_s),
+        claim: Claim::All,
+    };
+    assert_eq!(owner.register(1, &[file(1, NOW_S)]).await.unwrap(), [Ok(())]);
+    let stolen = [file(2, i64::MAX), file(3, NOW_S + 301), file(4, NOW_S - 1)];
+    let verdicts = thief.register(1, &stolen).await.unwrap();
+    for verdict in &verdicts[..2] {
+        assert!(verdict.as_ref().unwrap_err().reason.contains("in the future"), "{verdict:?}");
+    }
+    assert_eq!(verdicts[2], Ok(()));
+    let sizes = async || -> Vec<u64> {
+        let located = owner.locate_name(&RelPath::new("a").unwrap()).await.unwrap();
+        located.iter().map(|file| file.key.size).collect()
+    };
+    assert_eq!(sizes().await, [1, 4]);
+    // A clock that is five minutes ahead is an honest one.
+    assert_eq!(thief.register(1, &[file(5, NOW_S + 300)]).await.unwrap(), [Ok(())]);
+    tracker.clock.forward(Duration::from_secs(1));
+    assert_eq!(owner.register(1, &[file(6, NOW_S + 301)]).await.unwrap(), [Ok(())]);
+    assert_eq!(sizes().await, [6, 5, 1, 4]);
+}
+
 /// Thousands of files go in many requests, come back in many pages, and none is lost or told twice.
 #[tokio::test]
 async fn many_files_go_there_in_batches_and_come_back_in_pages() {

@@ -8,19 +8,23 @@
 //! ```
 //!
 //! What keeps the ring is in `upkeep`, what seeks in `seek`, what the user asked for in `jobs`, what keeps the records where
-//! they belong in `keep`, and what answers others in `answer`.
+//! they belong in `keep`, and what answers others in `answer`. These only add to [`Ring`]; what its fields are made of is in
+//! `purpose`, `stage`, `task` and `replicas`, which know nothing of it.
 
 mod answer;
 mod jobs;
 mod join;
 mod keep;
+mod purpose;
+mod replicas;
 mod reunite;
 mod seek;
+mod stage;
+mod task;
 mod upkeep;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use drizzle_model::{PeerId, Time};
 
@@ -28,7 +32,7 @@ use crate::acquaintances::Acquaintances;
 use crate::calls::{Call, Calls, Overdue, Tries};
 use crate::config::Config;
 use crate::contact::Contact;
-use crate::event::{Input, JoinError, Notice, Operation, Output};
+use crate::event::{Input, Notice, Operation, Output};
 use crate::fingers::Fingers;
 use crate::message::{Answer, Ask, CONTACTS_MAX, CallId, Message, Tell};
 use crate::neighbours::{Neighbours, View};
@@ -37,42 +41,10 @@ use crate::random::Random;
 use crate::search::Search;
 use crate::shelf::{BlobWork, Shelf};
 
-/// What an open question is for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Purpose {
-    Join,
-    CheckTwin,
-    Stabilize,
-    Ping,
-    CheckPredecessor { notifier: Option<Contact> },
-    Route(u64),
-    Owner(u64),
-    Put(Operation),
-    Get(Operation),
-    Compare(Arc),
-    HandOver,
-    Pull,
-    Settle,
-}
-
-/// What a look-up is for.
-#[derive(Debug, Clone, PartialEq)]
-enum Aim {
-    Join,
-    Finger(u16),
-    Reunite,
-    Operation(Operation),
-    Settle,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Outside,
-    Joining { since: Time },
-    Member,
-    Leaving { until: Time },
-    Left,
-}
+use self::purpose::{AIMS_MAX, Aim, Purpose};
+use self::replicas::Replicas;
+use self::stage::Stage;
+use self::task::{JOBS_MAX, Job};
 
 /// When what comes again comes next.
 #[derive(Debug, Clone, Copy)]
@@ -113,9 +85,9 @@ pub struct Ring {
     calls: Calls<Purpose>,
     searches: BTreeMap<u64, (Search, Aim)>,
     next_search: u64,
-    jobs: BTreeMap<Operation, jobs::Job>,
+    jobs: BTreeMap<Operation, Job>,
     shelf: Shelf,
-    replicas: keep::Replicas,
+    replicas: Replicas,
     old: Acquaintances,
     last_reunited: Option<Time>,
     timers: Timers,
@@ -150,7 +122,7 @@ impl Ring {
             next_search: 0,
             jobs: BTreeMap::new(),
             shelf: Shelf::new(config.space, config.quotas.clone()),
-            replicas: keep::Replicas::default(),
+            replicas: Replicas::default(),
             old: Acquaintances::default(),
             last_reunited: None,
             timers,
@@ -261,7 +233,7 @@ impl Ring {
             return Err("a query about the neighbours and its call must be open together");
         }
         let aims = self.searches.values().filter(|(_, aim)| !matches!(aim, Aim::Operation(_))).count();
-        if aims > AIMS_MAX || self.jobs.len() > jobs::JOBS_MAX {
+        if aims > AIMS_MAX || self.jobs.len() > JOBS_MAX {
             return Err("too many look-ups or jobs are open");
         }
         Ok(())
@@ -433,9 +405,3 @@ impl Ring {
         }
     }
 }
-
-/// Look-ups of the node's own that may be open at once: joining, fingers, reuniting and settling, some of each.
-const AIMS_MAX: usize = 16;
-
-/// How long a node tries to join before it says that nobody answered.
-const JOIN_PATIENCE: Duration = Duration::from_secs(30);

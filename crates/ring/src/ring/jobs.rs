@@ -10,7 +10,10 @@ use core::time::Duration;
 
 use drizzle_model::Time;
 
-use super::{Aim, Purpose, Ring, Stage};
+use super::Ring;
+use super::purpose::{Aim, Purpose};
+use super::stage::Stage;
+use super::task::{JOBS_MAX, Job, Keeper, Task};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{Operation, OperationError, Output};
@@ -19,35 +22,10 @@ use crate::position::{Key, Position};
 use crate::record::Record;
 use crate::search::Found;
 
-/// Jobs at a time; a driver that shares a large folder hands its records over in portions.
-pub(super) const JOBS_MAX: usize = 256;
 /// How soon a peer that is fetching a blob is asked again whether it has it.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Look-ups of one job, before nobody can be said to answer. A peer that just died may cost one or two.
 const SEARCHES_MAX: u8 = 4;
-
-#[derive(Debug)]
-pub(super) struct Job {
-    target: Position,
-    searches: u8,
-    /// When to look up, or to ask, again.
-    again: Option<Time>,
-    task: Task,
-}
-
-#[derive(Debug)]
-enum Task {
-    LookUp,
-    Store { record: Box<Record>, keepers: Vec<(Contact, Keeper)> },
-    Request { key: Key, left: Vec<Contact>, answered: bool },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keeper {
-    Asked,
-    Said(Put),
-    Silent,
-}
 
 impl Ring {
     pub(super) fn begin_look_up(&mut self, now: Time, operation: Operation, target: Position) {

@@ -5,13 +5,17 @@ use core::time::Duration;
 
 use drizzle_model::Time;
 
-use super::{Aim, JOIN_PATIENCE, JoinError, Purpose, Ring, Stage};
+use super::Ring;
+use super::purpose::{Aim, Purpose};
+use super::stage::Stage;
 use crate::calls::Tries;
 use crate::contact::Contact;
-use crate::event::{Notice, Output};
+use crate::event::{JoinError, Notice, Output};
 use crate::message::{Answer, Ask, Tell};
 use crate::neighbours::{Neighbours, Step};
 
+/// How long a node tries to join before it says that nobody answered.
+const JOIN_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts to join, when the first met somebody busy or nobody.
 const JOIN_AGAIN: Duration = Duration::from_millis(300);
 /// How long a leaving node sees to it that its records have their replicas. A clean exit takes at most 2 s in all.

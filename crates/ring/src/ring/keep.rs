@@ -11,9 +11,11 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use drizzle_model::{PeerId, Time};
+use drizzle_model::Time;
 
-use super::{Aim, Purpose, Ring, Stage};
+use super::Ring;
+use super::purpose::{Aim, Purpose};
+use super::stage::Stage;
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::message::{Answer, Ask, Holding, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
@@ -29,13 +31,6 @@ const AGAIN_FIRST: Duration = Duration::from_millis(500);
 const BATCHES_MAX: usize = 16;
 /// Leftovers that are settled at a time.
 const LEFTOVERS_MAX: usize = 256;
-
-/// How far the replicas agree with this node.
-#[derive(Debug, Default)]
-pub(super) struct Replicas {
-    agreed: BTreeMap<PeerId, (Arc, u128)>,
-    again: Option<Duration>,
-}
 
 impl Ring {
     pub(super) fn compare_soon(&mut self, now: Time) {

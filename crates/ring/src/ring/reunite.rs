@@ -10,7 +10,8 @@ use core::time::Duration;
 
 use drizzle_model::Time;
 
-use super::{Aim, Ring};
+use super::Ring;
+use super::purpose::Aim;
 use crate::contact::Contact;
 use crate::event::Notice;
 use crate::message::Tell;

@@ -2,7 +2,8 @@
 
 use drizzle_model::Time;
 
-use super::{AIMS_MAX, Aim, Purpose, Ring};
+use super::Ring;
+use super::purpose::{AIMS_MAX, Aim, Purpose};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::message::{Answer, Ask, Breadth};

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use drizzle_model::Time;
 
-use super::{Aim, Purpose, Ring, Stage};
+use super::Ring;
+use super::purpose::{Aim, Purpose};
+use super::stage::Stage;
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{JoinError, Notice, Output};

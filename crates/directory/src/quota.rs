@@ -8,6 +8,9 @@ pub mod limits {
     pub const FILES_PER_PEER_MAX: u32 = 100_000;
     /// All names of one peer's files together, in bytes: room for [`FILES_PER_PEER_MAX`] long ones.
     pub const NAME_BYTES_PER_PEER_MAX: u64 = 16 << 20;
+    /// Chunks of one file: as many as the peer protocol lets a content have, since nobody could fetch more. Whoever asks for a
+    /// file makes a bitmap of its chunks, here one of 2 MiB.
+    pub const CHUNKS_MAX: u32 = 1 << 24;
     /// Chunks of all files that one peer has in part: each costs a bit. Room for 64 files of a tebibyte.
     pub const PARTIAL_CHUNKS_PER_PEER_MAX: u64 = 1 << 22;
     /// Pairs of a file and a peer that holds it, of all peers: some 2 GB at worst.

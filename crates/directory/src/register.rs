@@ -12,7 +12,7 @@ use crate::holdings::Holding;
 use crate::peers::PeerNumber;
 use crate::quota::QuotaError;
 use crate::quota::limits::{
-    FILES_PER_PEER_MAX, HOLDINGS_MAX, NAME_BYTES_PER_PEER_MAX, PARTIAL_CHUNKS_MAX,
+    CHUNKS_MAX, FILES_PER_PEER_MAX, HOLDINGS_MAX, NAME_BYTES_PER_PEER_MAX, PARTIAL_CHUNKS_MAX,
     PARTIAL_CHUNKS_PER_PEER_MAX,
 };
 
@@ -48,6 +48,12 @@ pub enum RegisterError {
     Size {
         /// The size in bytes.
         received: u64,
+    },
+    /// Nobody could fetch a content of so many chunks.
+    #[error("expected at most {CHUNKS_MAX} chunks, received {received}")]
+    TooManyChunks {
+        /// How many were said.
+        received: u32,
     },
     /// A content of that size is not cut into so many chunks.
     #[error("expected {expected} chunks, or at most that in a folder, received {received}")]
@@ -266,6 +272,9 @@ fn check_mtime(mtime: Mtime, max: Mtime) -> Result<(), RegisterError> {
 /// Whether a content of that size can have so many chunks. A folder's chunks hold whole files or parts of them, at
 /// least a byte each.
 fn check_shape(key: &FileKey) -> Result<(), RegisterError> {
+    if key.chunks > CHUNKS_MAX {
+        return Err(RegisterError::TooManyChunks { received: key.chunks });
+    }
     let expected = match key.kind {
         ContentKind::File => {
             let geometry = Geometry::for_size(key.size).ok_or(RegisterError::Size { received: key.size })?;

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use drizzle_directory::limits::{
-    FILES_PER_PEER_MAX, NAME_BYTES_PER_PEER_MAX, PAGE_FILES_MAX, PAGE_SCAN_MAX, PARTIAL_CHUNKS_PER_PEER_MAX,
-    PEERS_MAX,
+    CHUNKS_MAX, FILES_PER_PEER_MAX, NAME_BYTES_PER_PEER_MAX, PAGE_FILES_MAX, PAGE_SCAN_MAX,
+    PARTIAL_CHUNKS_PER_PEER_MAX, PEERS_MAX,
 };
 use drizzle_directory::{
     Claim, Directory, DirectoryFull, Filter, HaveError, RegisterError, Registration, Target,
@@ -49,6 +49,22 @@ fn shapes_that_no_content_has_are_refused() {
     assert_eq!(verdict(3, 4, Folder), Err(RegisterError::ChunkCount { expected: 3, received: 4 }));
     let received = Geometry::SIZE_MAX + 1;
     assert_eq!(verdict(received, 1, File), Err(RegisterError::Size { received }));
+}
+
+/// Whoever locates a file makes a bitmap of its chunks, though its holder says in three bytes that it has all.
+#[test]
+fn more_chunks_than_can_be_fetched_are_refused() {
+    use ContentKind::{File, Folder};
+    assert_eq!(CHUNKS_MAX, drizzle_wire::CHUNKS_MAX, "what can be registered is what can be fetched");
+    let verdict = |size, chunks, kind| register(&mut directory(), file("a", size, chunks, kind), Claim::All);
+    let chunk_bytes = 16 << 20;
+    assert_eq!(verdict(u64::MAX, CHUNKS_MAX, Folder), Ok(()));
+    assert_eq!(verdict(u64::from(CHUNKS_MAX) * chunk_bytes, CHUNKS_MAX, File), Ok(()));
+    for received in [CHUNKS_MAX + 1, u32::MAX] {
+        let error = Err(RegisterError::TooManyChunks { received });
+        assert_eq!(verdict(u64::MAX, received, Folder), error);
+        assert_eq!(verdict(u64::from(received) * chunk_bytes, received, File), error);
+    }
 }
 
 /// S2.3 hands out the newest file of a name first: one that claimed to be of the year 292 billion stayed the newest.
@@ -106,12 +122,12 @@ fn bits_of_another_content_are_refused() {
     assert_eq!(verdict, Err(RegisterError::Bits { expected: 4, received: 3 }));
 }
 
-/// A short request could otherwise claim a part of a file of 2^31 chunks, a quarter of a gigabyte of bits, many times.
+/// A short request could otherwise claim a part of a file of 2^24 chunks, two megabytes of bits, many times.
 #[test]
 fn parts_of_huge_files_have_a_quota() {
     let mut directory = directory();
     let part = || Claim::Runs(vec![ChunkRun { first: 0, last: 0 }]);
-    let huge = file("huge", u64::MAX, u32::MAX, ContentKind::Folder);
+    let huge = file("huge", u64::MAX, CHUNKS_MAX, ContentKind::Folder);
     assert_eq!(register(&mut directory, huge, part()), Err(RegisterError::TooManyPartialChunks));
     let half = (PARTIAL_CHUNKS_PER_PEER_MAX / 2) as u32;
     let folder = |name| file(name, u64::MAX, half, ContentKind::Folder);

@@ -8,7 +8,9 @@ use drizzle_directory::limits::LOCATED_CHUNKS_MAX;
 use drizzle_model::{FileKey, Mtime, PeerId};
 use drizzle_net::Ticket;
 
-use crate::api::{FilesDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto, ShapeError, VerdictDto};
+use crate::api::{
+    Cursor, FilesDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto, ShapeError, VerdictDto,
+};
 use crate::encoding;
 
 /// What a peer gets for joining.
@@ -45,10 +47,6 @@ pub struct Refusal {
     /// In the tracker's words.
     pub reason: String,
 }
-
-/// A place in a listing. Means something to the tracker alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor(pub(crate) String);
 
 /// A part of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +111,10 @@ pub(crate) enum AnswerError {
     Ticket,
     #[error("the address '{0}' of a peer cannot be read")]
     Address(String),
+    #[error("the next page would begin where this one did, or before it")]
+    Circle,
+    #[error("it named other files than the one that was asked for")]
+    NotAskedFor,
     #[error("expected {expected} verdicts, received {received}")]
     Verdicts { expected: usize, received: usize },
 }
@@ -151,16 +153,18 @@ impl TryFrom<JoinedDto> for Membership {
     }
 }
 
-impl TryFrom<FilesDto> for Listing {
-    type Error = AnswerError;
-
-    fn try_from(dto: FilesDto) -> Result<Self, AnswerError> {
-        let listed = dto.files.into_iter().map(|file| {
-            Ok(Listed { key: file.key.try_into()?, mtime: file.mtime.try_into()?, peers: file.peers })
-        });
-        let files = listed.collect::<Result<_, ShapeError>>()?;
-        Ok(Self { files, next: dto.next.map(Cursor), version: dto.version })
+/// Reads the page of a listing behind `after`. The next page must begin further on: whoever reads to the end would
+/// otherwise be led in a circle.
+pub(crate) fn listing(dto: FilesDto, after: Option<&Cursor>) -> Result<Listing, AnswerError> {
+    let listed = dto.files.into_iter().map(|file| {
+        Ok(Listed { key: file.key.try_into()?, mtime: file.mtime.try_into()?, peers: file.peers })
+    });
+    let files = listed.collect::<Result<_, ShapeError>>()?;
+    let next = dto.next.as_deref().map(Cursor::from_text).transpose()?;
+    if next.is_some() && next.as_ref() <= after {
+        return Err(AnswerError::Circle);
     }
+    Ok(Listing { files, next, version: dto.version })
 }
 
 /// Reads the answer of a tracker that was reached at `tracker`, if over a network.

@@ -14,8 +14,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{self, Cursor, Listing, Located, Membership, Renewal, Verdict};
-use crate::api::{self, path};
+use crate::answer::{self, Listing, Located, Membership, Renewal, Verdict};
+use crate::api::{self, Cursor, path};
 use crate::asker::Asker;
 use crate::batch::batches;
 use crate::client_error::ClientError;
@@ -160,9 +160,9 @@ impl Client {
 
     /// A part of the list of all files that can be fetched (S0.2).
     pub async fn files(&self, after: Option<&Cursor>, limit: usize) -> Result<Listing, ClientError> {
-        let query = [("after", after.map(|Cursor(text)| text.clone())), ("limit", Some(limit.to_string()))];
+        let query = [("after", after.map(Cursor::to_text)), ("limit", Some(limit.to_string()))];
         let files: api::FilesDto = self.call(Call::get(path::FILES, &query)).await?.read()?;
-        Ok(files.try_into()?)
+        Ok(answer::listing(files, after)?)
     }
 
     /// A part of the list of files with a name like that (S1.3).
@@ -175,21 +175,23 @@ impl Client {
         let query = [
             ("q", Some(search.pattern.clone())),
             ("fold", Some(search.is_folded.to_string())),
-            ("after", after.map(|Cursor(text)| text.clone())),
+            ("after", after.map(Cursor::to_text)),
             ("limit", Some(limit.to_string())),
         ];
         let files: api::FilesDto = self.call(Call::get(path::SEARCH, &query)).await?.read()?;
-        Ok(files.try_into()?)
+        Ok(answer::listing(files, after)?)
     }
 
     /// Every content of that name, the newest first, with its holders (S0.5); [`ClientError::NotFound`] if there is none.
+    /// A file of another name is not taken, whatever the tracker says: its name would become the path that is written.
     pub async fn locate_name(&self, name: &RelPath) -> Result<Vec<Located>, ClientError> {
-        self.locate(("name", Some(name.to_string()))).await
+        self.locate(("name", Some(name.to_string())), |key| key.name == *name).await
     }
 
-    /// That content under each of its names, with its holders (S0.5); [`ClientError::NotFound`] if there is none.
+    /// That content under each of its names, with its holders (S0.5); [`ClientError::NotFound`] if there is none. Another
+    /// content is not taken.
     pub async fn locate_hash(&self, hash: &ContentHash) -> Result<Vec<Located>, ClientError> {
-        self.locate(("hash", Some(hash.to_string()))).await
+        self.locate(("hash", Some(hash.to_string())), |key| key.hash == *hash).await
     }
 
     /// Tells the tracker that `source` gave wrong bytes for a file (S4.4).
@@ -199,10 +201,25 @@ impl Client {
         self.call(Call::post(path::REPORTS, &report)?).await.map(drop)
     }
 
-    async fn locate(&self, query: (&str, Option<String>)) -> Result<Vec<Located>, ClientError> {
+    async fn locate(
+        &self,
+        query: (&str, Option<String>),
+        was_asked_for: impl Fn(&FileKey) -> bool,
+    ) -> Result<Vec<Located>, ClientError> {
         let reply = self.call(Call::get(path::LOCATE, &[query])).await?;
         let tracker = reply.tracker;
-        Ok(answer::located(reply.read()?, tracker)?)
+        let answered = answer::located(reply.read()?, tracker)?;
+        let (asked_for, others): (Vec<_>, Vec<_>) =
+            answered.into_iter().partition(|located| was_asked_for(&located.key));
+        for Located { key, .. } in &others {
+            let (name, hash) = (&key.name, &key.hash);
+            tracing::warn!(target: "drizzle::tracker", ?name, ?hash, "the tracker named a file that nobody asked for");
+        }
+        match (asked_for.is_empty(), others.is_empty()) {
+            (false, _) => Ok(asked_for),
+            (true, true) => Err(ClientError::NotFound),
+            (true, false) => Err(answer::AnswerError::NotAskedFor.into()),
+        }
     }
 
     /// Sends things in as many requests as they need; the verdicts come back as if it were one.

@@ -33,7 +33,8 @@ mod tracker;
 mod transport;
 
 pub use addresses::own_addresses;
-pub use answer::{Cursor, Holder, Listed, Listing, Located, Membership, Refusal, Renewal, Verdict};
+pub use answer::{Holder, Listed, Listing, Located, Membership, Refusal, Renewal, Verdict};
+pub use api::Cursor;
 pub use client::{Client, Search};
 pub use client_error::ClientError;
 pub use clock::{Clock, SystemClock};

@@ -7,7 +7,7 @@ mod world;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use drizzle_model::{Bitmap, ChunkRun, ContentHash, FileKey, Mtime, RelPath};
+use drizzle_model::{Bitmap, ChunkRun, ContentHash, ContentKind, FileKey, Mtime, RelPath};
 use drizzle_net::Identity;
 use drizzle_tracker::{Admission, Claim, ClientError, Have, Registration, Search};
 use world::{Tracker, client_of, key, peer_of, registration};
@@ -102,6 +102,12 @@ async fn each_file_of_a_batch_has_its_own_verdict() {
     let is_ok: Vec<bool> = verdicts.iter().map(Result::is_ok).collect();
     assert_eq!(is_ok, [true, false, false, true]);
     assert!(verdicts[1].as_ref().unwrap_err().reason.contains("expected 1 chunks"), "{verdicts:?}");
+    let huge = FileKey { chunks: u32::MAX, kind: ContentKind::Folder, ..key("huge", u64::MAX >> 10) };
+    let huge = Registration { key: huge, mtime: Mtime::default(), claim: Claim::All };
+    let verdicts = client.register(1, &[huge, registration("d", 10, Claim::All)]).await.unwrap();
+    assert!(verdicts[0].as_ref().unwrap_err().reason.contains("at most 16777216"), "{verdicts:?}");
+    assert_eq!(verdicts[1], Ok(()));
+    client.unregister(&[key("d", 10)]).await.unwrap();
     let verdicts = client.unregister(&[key("a", 10), key("a", 11), key("c", 10)]).await.unwrap();
     let is_ok: Vec<bool> = verdicts.iter().map(Result::is_ok).collect();
     assert_eq!(is_ok, [true, false, true]);

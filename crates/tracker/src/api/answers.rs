@@ -69,7 +69,7 @@ impl From<&Page> for FilesDto {
             mtime: file.mtime.into(),
             peers: file.peers,
         });
-        let next = page.next.as_deref().map(Cursor::to_text);
+        let next = page.next.as_deref().map(Cursor::text_of);
         Self { version: page.version.number(), files: listed.collect(), next }
     }
 }

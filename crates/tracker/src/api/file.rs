@@ -1,5 +1,6 @@
 //! What identifies a file, its modification time, and the place of a file in a listing.
 
+use drizzle_directory::limits::CHUNKS_MAX;
 use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, ParseIdError, PathError, RelPath};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub(crate) enum ShapeError {
     Hash(ParseIdError),
     #[error("peer: {0}")]
     Peer(ParseIdError),
+    #[error("chunks: expected at most {CHUNKS_MAX}, received {0}")]
+    Chunks(u32),
     #[error("mtime_ns: expected less than 1000000000, received {0}")]
     Nanoseconds(u32),
     #[error("bits: expected one bit for each of {chunks} chunks, in base64 without padding, and no other")]
@@ -65,6 +68,9 @@ impl TryFrom<KeyDto> for FileKey {
     type Error = ShapeError;
 
     fn try_from(dto: KeyDto) -> Result<Self, ShapeError> {
+        if dto.chunks > CHUNKS_MAX {
+            return Err(ShapeError::Chunks(dto.chunks));
+        }
         Ok(Self {
             name: RelPath::new(&dto.name)?,
             hash: dto.hash.parse().map_err(ShapeError::Hash)?,
@@ -100,11 +106,16 @@ impl TryFrom<MtimeDto> for Mtime {
     }
 }
 
-/// A place in a listing: behind that file, whether or not it is still there. Text that means nothing to whoever holds it.
-pub(crate) struct Cursor(pub(crate) FileKey);
+/// A place in a listing: behind that file, whether or not it is still there. Later places are greater.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub(crate) FileKey);
 
 impl Cursor {
-    pub(crate) fn to_text(key: &FileKey) -> String {
+    pub(crate) fn to_text(&self) -> String {
+        Self::text_of(&self.0)
+    }
+
+    pub(crate) fn text_of(key: &FileKey) -> String {
         let FileKey { name, hash, size, chunks, kind } = key;
         encoding::encode(format!("{} {size} {chunks} {hash} {name}", kind.as_str()).as_bytes())
     }
@@ -134,7 +145,7 @@ mod tests {
             name: RelPath::new("a b/\n\"ü").unwrap(),
             hash: ContentHash::from_bytes([0x5a; 32]),
             size: u64::MAX,
-            chunks: u32::MAX,
+            chunks: CHUNKS_MAX,
             kind: ContentKind::Folder,
         }
     }
@@ -147,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_cursor_goes_there_and_back_and_nothing_else_is_one() {
-        let text = Cursor::to_text(&key());
+        let text = Cursor(key()).to_text();
         assert_eq!(Cursor::from_text(&text).map(|cursor| cursor.0), Ok(key()));
         for end in 0..text.len() {
             // Cut within the name it may still be a place, but never a panic and never another identity.
@@ -169,5 +180,6 @@ mod tests {
         assert!(matches!(refused("a b/", "../"), ShapeError::Name(PathError::Dots)));
         assert!(matches!(refused("a b/", "/"), ShapeError::Name(PathError::Absolute)));
         assert!(matches!(refused("5a5a\"", "5a5\""), ShapeError::Hash(_)));
+        assert_eq!(refused("\"chunks\":16777216", "\"chunks\":16777217"), ShapeError::Chunks(16_777_217));
     }
 }

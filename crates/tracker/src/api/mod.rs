@@ -11,7 +11,8 @@ mod requests;
 pub(crate) use answers::{
     FilesDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto, RenewedDto, VerdictDto, VerdictsDto,
 };
-pub(crate) use file::{Cursor, KeyDto, MtimeDto, ShapeError};
+pub use file::Cursor;
+pub(crate) use file::{KeyDto, MtimeDto, ShapeError};
 pub(crate) use have::HaveDto;
 pub(crate) use requests::{
     FileHavesDto, HavesDto, JoinDto, ListQuery, LocateQuery, RegisterDto, RegistrationDto, RenewDto,

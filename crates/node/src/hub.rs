@@ -15,7 +15,7 @@ mod lanes;
 mod messages;
 mod outputs;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use drizzle_model::{NetworkId, PeerId, Time};
 use drizzle_swarm::PeerKey;
@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::calling::Caller;
 use crate::content_key::{ContentId, ContentKey};
 use crate::input::Input;
-use crate::lane::{Fault, Happening, LaneId, LaneNews, Limits};
+use crate::lane::{Happening, LaneId, LaneNews, Limits};
 use content::Content;
 use lane_state::LaneState;
 
@@ -56,6 +56,8 @@ pub(crate) struct Hub {
     contents: HashMap<ContentId, Content>,
     by_key: HashMap<ContentKey, ContentId>,
     lanes: HashMap<LaneId, LaneState>,
+    /// Lanes that are given up, and have not ended yet: they say goodbye.
+    leaving: HashSet<LaneId>,
     /// The lanes to each peer in each network, with the number by which the machines know the peer.
     peers: HashMap<(NetworkId, PeerId), (PeerKey, Vec<LaneId>)>,
     peer_ids: HashMap<PeerKey, (NetworkId, PeerId)>,
@@ -72,6 +74,7 @@ struct Numbers {
     content: u64,
     lane: u64,
     peer: u32,
+    upload: u64,
 }
 
 impl Hub {
@@ -90,6 +93,7 @@ impl Hub {
             contents: HashMap::new(),
             by_key: HashMap::new(),
             lanes: HashMap::new(),
+            leaving: HashSet::new(),
             peers: HashMap::new(),
             peer_ids: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -102,15 +106,17 @@ impl Hub {
 
     /// Runs until it is told to shut down.
     pub(crate) async fn run(mut self) {
-        while !self.closing || !self.lanes.is_empty() {
+        while !self.closing || !self.lanes.is_empty() || !self.leaving.is_empty() {
             let deadline = self.deadlines.first().map(|(at, _)| self.origin + at.since_origin());
             tokio::select! {
                 biased;
                 Some(input) = self.inputs.recv() => self.handle(input),
                 Some(news) = self.news.recv() => self.hear_of(news),
-                () = sleep_until(deadline.unwrap_or(self.origin)), if deadline.is_some() => self.wake_due(),
+                () = sleep_until(deadline.unwrap_or(self.origin)), if deadline.is_some() => {}
                 else => return,
             }
+            // Each time, so that what is due is not put off by a flood of news.
+            self.wake_due();
             self.settle();
         }
     }
@@ -139,16 +145,17 @@ impl Hub {
         }
     }
 
-    fn hear_of(&mut self, LaneNews { lane, what }: LaneNews) {
+    fn hear_of(&mut self, LaneNews { lane, peer, what }: LaneNews) {
         match what {
             Happening::Message(message) => self.hear(lane, message),
             Happening::Arrived { content, chunk, bytes } => self.arrived(lane, content, chunk, bytes),
-            Happening::Verified { content, chunk, bytes } => self.verified(lane, content, chunk, bytes),
+            Happening::Verified { content, chunk, bytes } => {
+                self.verified((lane, peer), content, chunk, bytes);
+            }
             Happening::Corrupt { content, chunk } => self.corrupt(lane, content, chunk),
             Happening::DiskFailed { content, error } => self.disk_failed(content, error),
-            Happening::UploadEnded { channel, chunk, end } => self.upload_ended(lane, channel, chunk, end),
-            Happening::Down { why, fault: Fault::Violation } => self.violated(lane, &why.unwrap_or_default()),
-            Happening::Down { why, fault: Fault::None } => self.lane_down(lane, why),
+            Happening::UploadEnded(ended) => self.upload_ended(lane, ended),
+            Happening::Down { why, fault } => self.lane_ended(lane, why, fault),
         }
     }
 

@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use drizzle_model::PeerId;
 use drizzle_swarm::{Config, Mode, Swarm};
 use drizzle_wire::{Channel, Message};
 
 use super::Hub;
 use super::content::Content;
-use super::lane_state::{LaneState, Use};
-use crate::candidates::Candidates;
+use super::lane_state::LaneState;
+use crate::candidates::{Candidates, NamedBy};
 use crate::content_key::ContentId;
 use crate::input::{Command, NewContent};
-use crate::lane::LaneId;
+use crate::lane::{LaneId, Order};
 
 impl Hub {
     pub(super) fn obey(&mut self, command: Command) {
@@ -29,10 +28,8 @@ impl Hub {
                 let now = self.now();
                 let own = self.caller.peer();
                 if let Some(entry) = self.contents.get_mut(&content) {
-                    let banned = &entry.banned;
-                    let is_usable = |peer: PeerId| peer != own && !banned.contains(&peer);
-                    let others = candidates.into_iter().filter(|candidate| candidate.peer.is_none_or(is_usable));
-                    others.for_each(|candidate| entry.candidates.add(now, candidate));
+                    let others = candidates.into_iter().filter(|candidate| candidate.peer != Some(own));
+                    others.for_each(|candidate| entry.candidates.add(now, candidate, NamedBy::Authority));
                     self.stirred.insert(content);
                 }
             }
@@ -63,12 +60,12 @@ impl Hub {
             download: new.download,
             swarm,
             watcher: new.watcher,
-            candidates: Candidates::default(),
+            candidates: Candidates::new(new.banned),
             deadline: None,
             channels: HashMap::new(),
             requested: HashMap::new(),
             wanted: HashMap::new(),
-            banned: new.banned,
+            sending: HashMap::new(),
         };
         self.contents.insert(id, content);
         self.by_key.insert(new.key, id);
@@ -87,6 +84,7 @@ impl Hub {
                 state.channels.remove(&channel);
                 state.lane.expectations.forget(channel);
             }
+            self.order(lane, Order::Forget { channel });
             self.say(lane, Message::Close { channel });
         }
     }
@@ -94,8 +92,7 @@ impl Hub {
     fn channels_of(&self, id: ContentId) -> Vec<(LaneId, Channel)> {
         let of_lane = |(lane, state): (&LaneId, &LaneState)| {
             let lane = *lane;
-            let is_of = |used: &Use| matches!(used, Use::Open(of) | Use::Opening(of) if *of == id);
-            let channels = state.channels.iter().filter(move |(_, used)| is_of(used));
+            let channels = state.channels.iter().filter(move |(_, used)| used.content() == id);
             channels.map(|(channel, _)| (lane, *channel)).collect::<Vec<_>>()
         };
         self.lanes.iter().flat_map(of_lane).collect()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use drizzle_model::{Bitmap, ChunkHashes, ChunkIndex, Metadata, PeerId, Time};
+use drizzle_model::{Bitmap, ChunkHashes, ChunkIndex, Metadata, Time};
 use drizzle_store::{Download, Source};
 use drizzle_swarm::{PeerKey, Swarm};
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use super::lane_state::Place;
 use crate::candidates::Candidates;
 use crate::content_key::ContentKey;
 use crate::input::ContentEvent;
+use crate::lane::UploadId;
 
 pub(super) struct Content {
     pub(super) key: ContentKey,
@@ -30,10 +31,18 @@ pub(super) struct Content {
     pub(super) channels: HashMap<PeerKey, Vec<Place>>,
     /// Where each chunk was asked for.
     pub(super) requested: HashMap<(PeerKey, ChunkIndex), Place>,
-    /// Where each peer asked for chunks that it has not got.
+    /// Where each peer asked for chunks of which nothing is being sent yet.
     pub(super) wanted: HashMap<(PeerKey, ChunkIndex), Place>,
-    /// Peers that sent what was wrong: not spoken with again.
-    pub(super) banned: Vec<PeerId>,
+    /// What lanes were told to send, and have not said to be over.
+    pub(super) sending: HashMap<(PeerKey, ChunkIndex), Sending>,
+}
+
+/// A chunk that a lane was told to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sending {
+    pub(super) place: Place,
+    /// The same chunk may be sent again after it was stopped: this tells the one from the other.
+    pub(super) upload: UploadId,
 }
 
 impl Content {

@@ -2,28 +2,35 @@
 
 use std::collections::HashMap;
 
-use drizzle_model::{ChunkIndex, NetworkId, PeerId};
+use drizzle_model::{ChunkIndex, ChunkRun, NetworkId, PeerId};
 use drizzle_store::{DiskError, SourceError};
 use drizzle_swarm::{Input as SwarmInput, PeerKey, Refusal};
-use drizzle_wire::{ByeReason, ByeText, Channel, Held, Message, Side};
+use drizzle_wire::{ByeReason, ByeText, Held, Message, RefuseReason, Runs, Side};
 use tracing::{debug, info, warn};
 
 use super::Hub;
+use super::content::Sending;
 use super::lane_state::{LaneState, Place, Use};
 use crate::content_key::ContentId;
 use crate::input::ContentEvent;
-use crate::lane::{Greeted, Lane, LaneId, Order, UploadEnd};
+use crate::lane::{Fault, Greeted, Lane, LaneId, Order, UploadEnd, UploadEnded};
+
+/// Connections with one peer at once. One carries everything; a second comes when both call at once, others while the
+/// peer looks for the first source of something else.
+const LANES_PER_PEER_MAX: usize = 4;
 
 impl Hub {
     /// Puts a greeted connection to use; none when there are too many already.
     pub(super) fn attach(&mut self, greeted: Greeted) -> Option<LaneId> {
-        if self.closing || self.lanes.len() >= self.settings.lanes_max {
-            info!(target: "drizzle::serve", peer = ?greeted.peer, "hung up: {} connections are open", self.lanes.len());
+        let name = (greeted.network, greeted.peer);
+        let open = self.lanes.len() + self.leaving.len();
+        let of_peer = self.peers.get(&name).map_or(0, |(_, lanes)| lanes.len());
+        if self.closing || open >= self.settings.lanes_max || of_peer >= LANES_PER_PEER_MAX {
+            info!(target: "drizzle::serve", peer = ?greeted.peer, "hung up: {open} connections are open, {of_peer} with it");
             return None;
         }
         self.numbers.lane += 1;
         let id = LaneId(self.numbers.lane);
-        let name = (greeted.network, greeted.peer);
         let lane = Lane::open(id, greeted, self.own_news.clone(), self.limits.clone());
         let peer = self.know_peer(name, id);
         self.lanes.insert(id, LaneState { lane, peer, channels: HashMap::new(), opened_last: None });
@@ -65,7 +72,10 @@ impl Hub {
 
     /// The remote broke the protocol: it is told, and hung up on.
     pub(super) fn misbehaves(&mut self, lane: LaneId, text: &str) {
-        self.order(lane, Order::HangUp(Message::Bye { reason: ByeReason::Misbehaving, text: ByeText::clip(text) }));
+        self.order(
+            lane,
+            Order::HangUp(Message::Bye { reason: ByeReason::Misbehaving, text: ByeText::clip(text) }),
+        );
         self.violated(lane, text);
     }
 
@@ -75,8 +85,7 @@ impl Hub {
         let peer = state.lane.peer;
         warn!(target: "drizzle::fetch", %peer, "dropped: it broke the protocol: {text}");
         for used in state.channels.values() {
-            let (Use::Opening(id) | Use::Open(id)) = used;
-            if let Some(content) = self.contents.get_mut(id) {
+            if let Some(content) = self.contents.get_mut(&used.content()) {
                 content.candidates.hold_off(peer);
                 content.tell(ContentEvent::Violation { peer, reason: text.to_owned() });
             }
@@ -88,12 +97,11 @@ impl Hub {
     pub(super) fn open_channel(&mut self, lane: LaneId, id: ContentId) {
         let Some(content) = self.contents.get(&id) else { return };
         let Some(state) = self.lanes.get_mut(&lane) else { return };
-        let is_used = |used: &Use| matches!(used, Use::Opening(of) | Use::Open(of) if *of == id);
-        if state.channels.values().any(is_used) {
+        if state.channels.values().any(|used| used.content() == id) {
             return;
         }
         let Some(channel) = state.lane.next_channel() else { return };
-        state.channels.insert(channel, Use::Opening(id));
+        state.channels.insert(channel, Use::Opening { content: id, told: content.have.clone() });
         let (hash, kind, have) = (content.key.hash, content.key.kind, Held::new(content.have.clone()));
         self.say(lane, Message::Open { channel, hash, kind, have });
     }
@@ -121,18 +129,21 @@ impl Hub {
         let Some(channels) = content.channels.get_mut(&peer) else { return };
         channels.retain(|of| *of != place);
         let is_last = channels.is_empty();
-        let lost: Vec<ChunkIndex> =
-            content.requested.iter().filter(|(_, at)| **at == place).map(|((_, chunk), _)| *chunk).collect();
-        content.requested.retain(|_, at| *at != place);
-        content.wanted.retain(|_, at| *at != place);
+        let on_it = |at: &Place| *at == place;
+        let asked = take_if(&mut content.requested, peer, on_it);
+        let wanted = take_if(&mut content.wanted, peer, on_it);
+        let sending = take_if(&mut content.sending, peer, |sending| on_it(&sending.place));
         if is_last {
             content.channels.remove(&peer);
             content.swarm.handle(now, SwarmInput::Disconnected { peer });
             content.tell(ContentEvent::Sources { connected: content.channels.len() });
         } else {
-            for chunk in lost {
-                content.swarm.handle(now, SwarmInput::Refused { peer, chunk, reason: Refusal::Busy });
-            }
+            // The machine knows the peer, not its channels: it hears what became of what was under way on this one.
+            let unasked =
+                asked.into_iter().map(|chunk| SwarmInput::Refused { peer, chunk, reason: Refusal::Busy });
+            let unwanted = wanted.into_iter().map(|chunk| SwarmInput::Unwanted { peer, chunk });
+            let unsent = sending.into_iter().map(|chunk| SwarmInput::Unsent { peer, chunk });
+            unasked.chain(unwanted).chain(unsent).for_each(|input| content.swarm.handle(now, input));
         }
         self.stirred.insert(id);
     }
@@ -144,15 +155,13 @@ impl Hub {
             Side::Dialer => debug!(target: "drizzle::fetch", ?peer, "disconnected: {why}"),
             Side::Acceptor => debug!(target: "drizzle::serve", ?peer, "disconnected: {why}"),
         }
-        let channels: Vec<_> = state.channels.iter().map(|(channel, used)| (*channel, *used)).collect();
-        for (channel, used) in channels {
-            match used {
-                Use::Open(content) => self.channel_closed((id, channel), content),
-                Use::Opening(content) => drop(self.stirred.insert(content)),
-            }
-        }
-        let Some(state) = self.lanes.remove(&id) else { return };
         let name = (state.lane.network, state.lane.peer);
+        let open = state.channels.iter().filter(|(_, used)| matches!(used, Use::Open(_)));
+        let open: Vec<_> = open.map(|(channel, used)| (*channel, used.content())).collect();
+        open.into_iter().for_each(|(channel, content)| self.channel_closed((id, channel), content));
+        let Some(state) = self.lanes.remove(&id) else { return };
+        // Dropping its end lets the lane say what it was told to say, for a moment.
+        self.leaving.insert(id);
         let Some((_, lanes)) = self.peers.get_mut(&name) else { return };
         lanes.retain(|lane| *lane != id);
         if lanes.is_empty() {
@@ -160,6 +169,16 @@ impl Hub {
             self.peer_ids.remove(&state.peer);
             self.peer_gone(name);
         }
+        state.channels.values().for_each(|used| self.may_be_left(used.content(), name));
+    }
+
+    /// The lane has ended, and holds nothing any more.
+    pub(super) fn lane_ended(&mut self, id: LaneId, why: Option<String>, fault: Fault) {
+        match fault {
+            Fault::Violation => self.violated(id, &why.unwrap_or_default()),
+            Fault::None => self.lane_down(id, why),
+        }
+        self.leaving.remove(&id);
     }
 
     /// The content and the peer that an input from a lane speaks of.
@@ -176,26 +195,28 @@ impl Hub {
         self.stirred.insert(id);
     }
 
-    pub(super) fn verified(&mut self, lane: LaneId, id: ContentId, chunk: ChunkIndex, bytes: u64) {
+    pub(super) fn verified(
+        &mut self,
+        (lane, peer_id): (LaneId, PeerId),
+        id: ContentId,
+        chunk: ChunkIndex,
+        bytes: u64,
+    ) {
         let now = self.now();
         let of_lane = self.of_lane(lane);
         let Some(content) = self.contents.get_mut(&id) else { return };
-        let is_new = content.have.insert(chunk);
+        // One that was cancelled may come all the same, after another peer has sent it.
+        if content.have.insert(chunk) {
+            content.candidates.proved(peer_id);
+            content.tell(ContentEvent::Verified { peer: peer_id, chunk, bytes });
+        }
         match of_lane {
-            Some((peer, peer_id)) => {
+            Some((peer, _)) => {
                 content.requested.remove(&(peer, chunk));
                 content.swarm.handle(now, SwarmInput::Received { peer, chunk });
-                // One that was cancelled may come all the same, after another peer has sent it.
-                if is_new {
-                    content.candidates.proved(peer_id);
-                    content.tell(ContentEvent::Verified { peer: peer_id, chunk, bytes });
-                }
             }
             // The lane went down in the moment between; the chunk is here all the same.
-            None => {
-                let run = drizzle_model::ChunkRun { first: chunk.number(), last: chunk.number() };
-                content.swarm.handle(now, SwarmInput::Available { run });
-            }
+            None => content.swarm.handle(now, SwarmInput::Available { run: only(chunk) }),
         }
         self.stirred.insert(id);
     }
@@ -205,7 +226,6 @@ impl Hub {
         let Some((peer, peer_id)) = self.of_lane(lane) else { return };
         let Some(content) = self.contents.get_mut(&id) else { return };
         content.requested.remove(&(peer, chunk));
-        content.banned.push(peer_id);
         content.candidates.ban(peer_id);
         content.tell(ContentEvent::Corrupt { peer: peer_id, chunk });
         content.swarm.handle(now, SwarmInput::Corrupt { peer, chunk });
@@ -218,39 +238,78 @@ impl Hub {
         }
     }
 
-    pub(super) fn upload_ended(&mut self, lane: LaneId, channel: Channel, chunk: ChunkIndex, end: UploadEnd) {
+    pub(super) fn upload_ended(&mut self, lane: LaneId, ended: UploadEnded) {
         let now = self.now();
+        let UploadEnded { id: upload, channel, chunk, end } = ended;
         let Some(state) = self.lanes.get(&lane) else { return };
-        let Some(Use::Open(id)) = state.channels.get(&channel).copied() else { return };
-        let peer = state.peer;
+        let Some(&Use::Open(id)) = state.channels.get(&channel) else { return };
+        let (peer, place) = (state.peer, (lane, channel));
         let Some(content) = self.contents.get_mut(&id) else { return };
-        // Stopped meanwhile: the machine has its answer already.
-        if content.wanted.remove(&(peer, chunk)).is_none() {
+        // Stopped meanwhile, and perhaps begun anew: the machine has its answer already.
+        if content.sending.get(&(peer, chunk)) != Some(&Sending { place, upload }) {
             return;
         }
+        content.sending.remove(&(peer, chunk));
         self.stirred.insert(id);
-        let error = match end {
-            UploadEnd::Sent => return content.swarm.handle(now, SwarmInput::Sent { peer, chunk }),
-            UploadEnd::Failed(error) => error,
-        };
-        content.swarm.handle(now, SwarmInput::Unsent { peer, chunk });
-        info!(target: "drizzle::serve", %error, "withdrawn");
-        let (reason, chunks) = match error {
-            SourceError::Changed { ref lost, .. } => (drizzle_wire::RefuseReason::Changed, lost.clone()),
-            _ => {
-                let run = drizzle_model::ChunkRun { first: chunk.number(), last: chunk.number() };
-                (drizzle_wire::RefuseReason::Unreadable, vec![run])
+        match end {
+            UploadEnd::Sent => content.swarm.handle(now, SwarmInput::Sent { peer, chunk }),
+            UploadEnd::Failed(error) => {
+                content.swarm.handle(now, SwarmInput::Unsent { peer, chunk });
+                self.unsendable(place, id, chunk, error);
             }
-        };
-        for &run in &chunks {
-            let lost: Vec<ChunkIndex> =
-                (run.first..=run.last).filter_map(|number| content.have.chunk(number)).collect();
-            for chunk in lost {
+        }
+    }
+
+    /// A chunk cannot be read here. Only where the file is another one now is anything withdrawn: a disk may fail for a moment.
+    fn unsendable(&mut self, (lane, channel): Place, id: ContentId, chunk: ChunkIndex, error: SourceError) {
+        let refuse = |reason| Message::Refuse { channel, chunk: chunk.number(), reason };
+        match &error {
+            SourceError::Changed { lost, .. } => {
+                info!(target: "drizzle::serve", %error, "withdrawn");
+                self.say(lane, refuse(RefuseReason::Changed));
+                self.changed((lane, channel), id, lost, error.to_string());
+            }
+            SourceError::Missing { .. } => self.say(lane, refuse(RefuseReason::Missing)),
+            _ => {
+                info!(target: "drizzle::serve", %error, "refused");
+                self.say(lane, refuse(RefuseReason::Unreadable));
+            }
+        }
+    }
+
+    fn changed(&mut self, (lane, channel): Place, id: ContentId, lost: &[ChunkRun], reason: String) {
+        let now = self.now();
+        let Some(content) = self.contents.get_mut(&id) else { return };
+        content.tell(ContentEvent::Changed { reason });
+        if content.download.is_some() {
+            // Were it withdrawn, the machine would fetch it again, and again find it changed. It stays; the peer hears that
+            // it is not to be had here.
+            return Runs::split(lost.iter().copied())
+                .for_each(|runs| self.say(lane, Message::Lost { channel, runs }));
+        }
+        for &run in lost {
+            let numbers = run.first..=run.last.min(content.have.len().saturating_sub(1));
+            for chunk in numbers.filter_map(|number| content.have.chunk(number)).collect::<Vec<_>>() {
                 content.have.remove(chunk);
             }
             content.swarm.handle(now, SwarmInput::Withdrawn { run });
         }
-        content.tell(ContentEvent::Changed { reason: error.to_string() });
-        self.say(lane, Message::Refuse { channel, chunk: chunk.number(), reason });
+        self.stirred.insert(id);
     }
+}
+
+fn only(chunk: ChunkIndex) -> ChunkRun {
+    ChunkRun { first: chunk.number(), last: chunk.number() }
+}
+
+/// Takes out what `is_meant` of what is under way with a peer, and says which chunks these are.
+fn take_if<V>(
+    under_way: &mut HashMap<(PeerKey, ChunkIndex), V>,
+    peer: PeerKey,
+    is_meant: impl Fn(&V) -> bool,
+) -> Vec<ChunkIndex> {
+    under_way
+        .extract_if(|(of, _), value| *of == peer && is_meant(value))
+        .map(|((_, chunk), _)| chunk)
+        .collect()
 }

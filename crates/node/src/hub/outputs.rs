@@ -8,15 +8,21 @@ use drizzle_wire::{ByeReason, Channel, Chunks, Message, RefuseReason, Runs};
 use tracing::{debug, trace, warn};
 
 use super::Hub;
+use super::content::Sending;
 use crate::content_key::ContentId;
 use crate::input::ContentEvent;
-use crate::lane::{Expected, LaneId, Order, Upload};
+use crate::lane::{Expected, LaneId, Order, Upload, UploadId};
 
 impl Hub {
     /// Does what the content's machine says, until it is quiet.
     pub(super) fn carry_out(&mut self, id: ContentId) {
         while let Some(output) = self.contents.get_mut(&id).and_then(|content| content.swarm.poll()) {
-            trace!(target: "drizzle::fetch", content = id.0, ?output);
+            match output {
+                Output::Send { .. } | Output::Stop { .. } | Output::Refuse { .. } => {
+                    trace!(target: "drizzle::serve", content = id.0, ?output);
+                }
+                _ => trace!(target: "drizzle::fetch", content = id.0, ?output),
+            }
             match output {
                 Output::Request { peer, chunk } => self.request(id, peer, chunk),
                 Output::Cancel { peer, chunk } => self.cancel(id, peer, chunk),
@@ -59,6 +65,9 @@ impl Hub {
         let Some(content) = self.contents.get_mut(&id) else { return };
         // The expectation stays: if the chunk comes all the same, it is not wasted.
         let Some((lane, channel)) = content.requested.remove(&(peer, chunk)) else { return };
+        if let Some(state) = self.lanes.get(&lane) {
+            state.lane.expectations.forgive((channel, chunk.number()));
+        }
         if let Some(chunks) = Chunks::new(vec![chunk.number()]) {
             self.say(lane, Message::Cancel { channel, chunks });
         }
@@ -67,20 +76,24 @@ impl Hub {
     fn send(&mut self, id: ContentId, peer: PeerKey, chunk: ChunkIndex) {
         let now = self.now();
         let Some(content) = self.contents.get_mut(&id) else { return };
-        let Some(&(lane, channel)) = content.wanted.get(&(peer, chunk)) else {
+        let Some(place) = content.wanted.remove(&(peer, chunk)) else {
             return content.swarm.handle(now, SwarmInput::Unsent { peer, chunk });
         };
+        self.numbers.upload += 1;
+        let upload = UploadId(self.numbers.upload);
+        content.sending.insert((peer, chunk), Sending { place, upload });
+        let (lane, channel) = place;
         let source = Arc::clone(&content.source);
-        self.order(lane, Order::Upload(Upload { channel, chunk, source }));
+        self.order(lane, Order::Upload(Upload { id: upload, channel, chunk, source }));
     }
 
     fn stop(&mut self, id: ContentId, peer: PeerKey, chunk: ChunkIndex) {
         let now = self.now();
         let Some(content) = self.contents.get_mut(&id) else { return };
-        let place = content.wanted.remove(&(peer, chunk));
+        let sending = content.sending.remove(&(peer, chunk));
         content.swarm.handle(now, SwarmInput::Sent { peer, chunk });
-        if let Some((lane, channel)) = place {
-            self.order(lane, Order::Stop { channel, chunk });
+        if let Some(Sending { place: (lane, _), upload }) = sending {
+            self.order(lane, Order::Stop(upload));
         }
     }
 
@@ -129,6 +142,7 @@ impl Hub {
             content.channels.remove(&peer);
             content.requested.retain(|(of, _), _| *of != peer);
             content.wanted.retain(|(of, _), _| *of != peer);
+            content.sending.retain(|(of, _), _| *of != peer);
             content.tell(ContentEvent::Sources { connected: content.channels.len() });
         }
         let lanes: Vec<LaneId> =

@@ -5,6 +5,11 @@ use std::io;
 use drizzle_wire::{DataHead, DataHeader, DecodeError, FrameHead, Message, MessageHead};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+/// Memory for a message grows by so much as its bytes arrive: who only announces a large one takes none.
+const FIELDS_STEP: usize = 64 << 10;
+/// More is not kept after a message. A piece of content fits.
+const BUFFER_KEPT_MAX: usize = 512 << 10;
+
 /// Why no frame came.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FrameError {
@@ -32,9 +37,17 @@ pub(crate) async fn read_fields(
     head: MessageHead,
     buffer: &mut Vec<u8>,
 ) -> Result<Message, FrameError> {
-    buffer.resize(head.fields_len(), 0);
-    stream.read_exact(buffer).await?;
-    Ok(head.decode(buffer)?)
+    buffer.clear();
+    while buffer.len() < head.fields_len() {
+        let begin = buffer.len();
+        buffer.resize(head.fields_len().min(begin + FIELDS_STEP), 0);
+        stream.read_exact(&mut buffer[begin..]).await?;
+    }
+    let message = head.decode(buffer)?;
+    if buffer.capacity() > BUFFER_KEPT_MAX {
+        *buffer = Vec::new();
+    }
+    Ok(message)
 }
 
 /// Reads the rest of a piece of content whose head was read; its payload is then all of `buffer`.
@@ -51,14 +64,6 @@ pub(crate) async fn read_piece(
     Ok(header)
 }
 
-/// Reads a whole message.
-pub(crate) async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> Result<Message, FrameError> {
-    match read_head(stream).await? {
-        FrameHead::Message(head) => read_fields(stream, head, &mut Vec::new()).await,
-        FrameHead::Data(_) => Err(FrameError::Content),
-    }
-}
-
 /// Writes a whole message.
 pub(crate) async fn write_message(
     stream: &mut (impl AsyncWrite + Unpin),
@@ -68,4 +73,34 @@ pub(crate) async fn write_message(
     message.encode(&mut bytes);
     stream.write_all(&bytes).await?;
     stream.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use drizzle_model::{Bitmap, Metadata, Mtime};
+    use drizzle_wire::{Channel, Held};
+
+    use super::*;
+
+    /// Fails when memory is taken for what was only announced, or kept for what is long read.
+    #[tokio::test]
+    async fn a_large_message_takes_memory_only_while_it_comes() {
+        let mut have = Bitmap::empty(1 << 24);
+        have.insert(have.chunk(7).unwrap());
+        let (channel, have) = (Channel::new(0), Held::new(have).unwrap());
+        let metadata = Metadata { mode: 0o644, mtime: Mtime::default() };
+        let message = Message::Opened { channel, size: 1, metadata, have };
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        let mut buffer = Vec::new();
+
+        let mut cut = &bytes[..FrameHead::LEN + 10];
+        let FrameHead::Message(head) = read_head(&mut cut).await.unwrap() else { panic!("a message") };
+        assert!(matches!(read_fields(&mut cut, head, &mut buffer).await, Err(FrameError::Io(_))));
+        assert!(buffer.capacity() <= FIELDS_STEP);
+
+        let mut whole = &bytes[FrameHead::LEN..];
+        assert_eq!(read_fields(&mut whole, head, &mut buffer).await.unwrap(), message);
+        assert!(buffer.capacity() <= BUFFER_KEPT_MAX);
+    }
 }

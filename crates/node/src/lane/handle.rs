@@ -1,12 +1,15 @@
 //! The hub's end of a lane.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use drizzle_model::{NetworkId, PeerId};
 use drizzle_net::RateLimiter;
 use drizzle_wire::{Channel, Side};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::expectations::Expectations;
 use super::hello::Greeted;
@@ -17,6 +20,11 @@ use super::writer::{Order, Writer};
 /// Orders that may wait for one lane. One that has so many to wait takes nothing any more, and is given up.
 const ORDERS_MAX: usize = 8192;
 
+/// Questions for hashes that may wait for their answers on one lane: each answer has up to half a mebibyte.
+const HASHES_UNANSWERED_MAX: usize = 16;
+/// A lane that was given up may take so long to say what it has to say.
+const GOODBYE_MAX: Duration = Duration::from_secs(3);
+
 /// The limits that all lanes of a node share.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
@@ -24,34 +32,60 @@ pub(crate) struct Limits {
     pub(crate) down: RateLimiter,
 }
 
-/// The hub's end of a lane. Dropping it hangs up.
+/// The hub's end of a lane. Dropping it hangs up: what was ordered before is still said, if that takes no more than some
+/// seconds.
 pub(crate) struct Lane {
     pub(crate) peer: PeerId,
     pub(crate) network: NetworkId,
     pub(crate) side: Side,
     pub(crate) listens_at: Option<SocketAddr>,
+    /// Where its words come from.
+    pub(crate) remote_ip: IpAddr,
     pub(crate) expectations: Expectations,
     channels: Box<dyn Iterator<Item = Channel> + Send>,
     orders: mpsc::Sender<Order>,
+    hashes_answered: Arc<Semaphore>,
+    /// Closes with this end.
+    _held: oneshot::Sender<()>,
 }
 
 impl Lane {
     /// Puts a greeted connection to use. What comes is told to `news`, at last that the lane is down.
     pub(crate) fn open(id: LaneId, greeted: Greeted, news: mpsc::Sender<LaneNews>, limits: Limits) -> Self {
         let Greeted { connection, peer, network, side, channels_used, listens_at } = greeted;
+        let remote_ip = connection.remote_addr().ip();
         let (read_half, write_half) = connection.into_split();
         let (orders, orders_taken) = mpsc::channel(ORDERS_MAX);
         let expectations = Expectations::default();
-        let reader = Reader::new(id, read_half, expectations.clone(), news.clone(), limits.down);
-        let writer = Writer::new(id, write_half, orders_taken, news.clone(), limits.up);
-        tokio::spawn(run(id, reader, writer, news));
+        let hashes_answered = Arc::new(Semaphore::new(HASHES_UNANSWERED_MAX));
+        let (held, given_up) = oneshot::channel();
+        let name = (id, peer);
+        let reader = Reader::new(name, read_half, expectations.clone(), news.clone(), limits.down);
+        let writer = Writer::new(name, write_half, orders_taken, news.clone(), limits.up);
+        tokio::spawn(run(name, (reader, writer), given_up, news));
         let channels = Box::new(side.channels().skip(channels_used));
-        Self { peer, network, side, listens_at, expectations, channels, orders }
+        Self {
+            peer,
+            network,
+            side,
+            listens_at,
+            remote_ip,
+            expectations,
+            channels,
+            orders,
+            hashes_answered,
+            _held: held,
+        }
     }
 
     /// The next free channel of this side; none after two billion.
     pub(crate) fn next_channel(&mut self) -> Option<Channel> {
         self.channels.next()
+    }
+
+    /// Counts a question for hashes until it is answered; none when there are too many.
+    pub(crate) fn ask_hashes(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.hashes_answered).try_acquire_owned().ok()
     }
 
     /// Gives an order; false when the lane takes no more, and is to be given up.
@@ -62,11 +96,20 @@ impl Lane {
 }
 
 /// Runs both halves until one of them ends, then ends the other.
-async fn run(lane: LaneId, reader: Reader, writer: Writer, news: mpsc::Sender<LaneNews>) {
+async fn run(
+    (lane, peer): (LaneId, PeerId),
+    (reader, writer): (Reader, Writer),
+    given_up: oneshot::Receiver<()>,
+    news: mpsc::Sender<LaneNews>,
+) {
     let mut halves = JoinSet::new();
     halves.spawn(async move { reader.run().await.map_err(|error| (error.to_string(), error.fault())) });
     halves.spawn(async move { writer.run().await.map_err(|error| (error.to_string(), Fault::None)) });
-    let ended = halves.join_next().await;
+    let ended = tokio::select! {
+        ended = halves.join_next() => ended,
+        // Nothing is ever sent: the other end is dropped.
+        _ = given_up => timeout(GOODBYE_MAX, halves.join_next()).await.unwrap_or(None),
+    };
     halves.shutdown().await;
     let (why, fault) = match ended {
         Some(Ok(Err((why, fault)))) => (Some(why), fault),
@@ -74,5 +117,5 @@ async fn run(lane: LaneId, reader: Reader, writer: Writer, news: mpsc::Sender<La
         Some(Ok(Ok(()))) | None => (None, Fault::None),
     };
     // When the hub is gone there is nobody to tell.
-    let _ = news.send(LaneNews { lane, what: Happening::Down { why, fault } }).await;
+    let _ = news.send(LaneNews { lane, peer, what: Happening::Down { why, fault } }).await;
 }

@@ -8,10 +8,12 @@ use std::num::NonZeroU16;
 
 use drizzle_model::{NetworkId, PeerId};
 use drizzle_net::{Connection, Remote};
-use drizzle_wire::{Agent, ByeReason, ByeText, HELLO_TIMEOUT, Message, PROTOCOL_VERSION, Side, TicketBytes};
+use drizzle_wire::{
+    Agent, ByeReason, ByeText, FrameHead, HELLO_TIMEOUT, Message, PROTOCOL_VERSION, Side, Tag, TicketBytes,
+};
 use tokio::time::timeout;
 
-use super::frame::{FrameError, read_message, write_message};
+use super::frame::{FrameError, read_fields, read_head, write_message};
 use crate::membership::{AdmissionError, Memberships};
 
 /// Why two peers did not come to terms.
@@ -141,7 +143,13 @@ struct Hello {
 }
 
 async fn receive_hello(connection: &mut Connection) -> Result<Hello, HelloError> {
-    match read_message(connection).await? {
+    // A stranger's frame is not read before it is known to be small.
+    let head = match read_head(connection).await? {
+        FrameHead::Message(head) if matches!(head.tag(), Tag::Hello | Tag::Bye) => head,
+        FrameHead::Message(_) => return Err(HelloError::NoHello),
+        FrameHead::Data(_) => return Err(FrameError::Content.into()),
+    };
+    match read_fields(connection, head, &mut Vec::new()).await? {
         Message::Hello { version: PROTOCOL_VERSION.., ticket, listen_port, .. } => {
             Ok(Hello { ticket: ticket.into_vec(), listen_port })
         }

@@ -1,6 +1,6 @@
 //! What a lane tells the hub.
 
-use drizzle_model::ChunkIndex;
+use drizzle_model::{ChunkIndex, PeerId};
 use drizzle_store::{DiskError, SourceError};
 use drizzle_wire::{Channel, Message};
 
@@ -13,6 +13,8 @@ pub(crate) struct LaneId(pub(crate) u64);
 /// Something that happened on a lane.
 pub(crate) struct LaneNews {
     pub(crate) lane: LaneId,
+    /// Who is at its other end: what it sent counts even when the lane is gone by the time that the hub hears of it.
+    pub(crate) peer: PeerId,
     pub(crate) what: Happening,
 }
 
@@ -29,7 +31,7 @@ pub(crate) enum Happening {
     /// The disk does not take a content.
     DiskFailed { content: ContentId, error: DiskError },
     /// An upload is over.
-    UploadEnded { channel: Channel, chunk: ChunkIndex, end: UploadEnd },
+    UploadEnded(UploadEnded),
     /// The connection is gone.
     Down { why: Option<String>, fault: Fault },
 }
@@ -41,6 +43,18 @@ pub(crate) enum Fault {
     None,
     /// The peer's: it broke the protocol.
     Violation,
+}
+
+/// The number of an upload, never used twice in the life of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct UploadId(pub(crate) u64);
+
+/// An upload is over.
+pub(crate) struct UploadEnded {
+    pub(crate) id: UploadId,
+    pub(crate) channel: Channel,
+    pub(crate) chunk: ChunkIndex,
+    pub(crate) end: UploadEnd,
 }
 
 /// How an upload ended.

@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use drizzle_model::ChunkIndex;
+use drizzle_model::{ChunkIndex, PeerId};
 use drizzle_net::{RateLimiter, ReadHalf};
 use drizzle_store::{ChunkSink, DiskError, Source, Verdict};
-use drizzle_wire::{Channel, DataHeader, FrameHead, SILENCE_MAX};
+use drizzle_wire::{CHUNK_BYTES_MAX, Channel, DataHeader, FrameHead, SILENCE_MAX};
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
@@ -17,6 +17,10 @@ use super::expectations::{Expectations, Expected};
 use super::frame::{FrameError, read_fields, read_head, read_piece};
 use super::news::{Fault, Happening, LaneId, LaneNews};
 use crate::content_key::ContentId;
+
+/// Content that nobody asked for is read over up to so many bytes, besides what was asked for and given up: the largest
+/// chunk. Who sends more wastes the line on purpose.
+const UNASKED_BYTES_MAX: u64 = CHUNK_BYTES_MAX as u64;
 
 /// Why a lane reads no more.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,16 @@ pub(crate) enum ReadError {
         /// Where it begins.
         received: u64,
     },
+    /// The peer: it sends what nobody asked for.
+    #[error(
+        "the peer sent content that was not asked for: expected at most {expected} bytes of it, received {received}"
+    )]
+    Unasked {
+        /// How much is read over, in bytes.
+        expected: u64,
+        /// How much came, in bytes.
+        received: u64,
+    },
     /// The peer: it sent nothing at all.
     #[error("the peer said nothing for {} s", SILENCE_MAX.as_secs())]
     Silence,
@@ -44,7 +58,9 @@ impl ReadError {
     /// Whose fault it is.
     pub(crate) fn fault(&self) -> Fault {
         match self {
-            Self::Frame(FrameError::Protocol(_) | FrameError::Content) | Self::Offset { .. } => Fault::Violation,
+            Self::Frame(FrameError::Protocol(_) | FrameError::Content)
+            | Self::Offset { .. }
+            | Self::Unasked { .. } => Fault::Violation,
             Self::Frame(FrameError::Io(_)) | Self::Silence | Self::Closing => Fault::None,
         }
     }
@@ -61,23 +77,27 @@ struct Arriving {
 
 pub(crate) struct Reader {
     lane: LaneId,
+    peer: PeerId,
     stream: ReadHalf,
     expectations: Expectations,
     news: mpsc::Sender<LaneNews>,
     limit: RateLimiter,
     arriving: HashMap<(Channel, u32), Arriving>,
+    /// Content that came and was not asked for, in bytes.
+    unasked: u64,
     buffer: Vec<u8>,
 }
 
 impl Reader {
     pub(crate) fn new(
-        lane: LaneId,
+        (lane, peer): (LaneId, PeerId),
         stream: ReadHalf,
         expectations: Expectations,
         news: mpsc::Sender<LaneNews>,
         limit: RateLimiter,
     ) -> Self {
-        Self { lane, stream, expectations, news, limit, arriving: HashMap::new(), buffer: Vec::new() }
+        let (arriving, unasked, buffer) = (HashMap::new(), 0, Vec::new());
+        Self { lane, peer, stream, expectations, news, limit, arriving, unasked, buffer }
     }
 
     /// Reads until the connection ends or the peer breaks the protocol.
@@ -103,7 +123,10 @@ impl Reader {
     }
 
     async fn tell(&mut self, what: Happening) -> Result<(), ReadError> {
-        self.news.send(LaneNews { lane: self.lane, what }).await.map_err(|_| ReadError::Closing)
+        self.news
+            .send(LaneNews { lane: self.lane, peer: self.peer, what })
+            .await
+            .map_err(|_| ReadError::Closing)
     }
 
     /// Gives the piece in `buffer` to its chunk, if that is still wanted.
@@ -111,15 +134,21 @@ impl Reader {
         let key = (header.channel(), header.chunk());
         let Some(expected) = self.expectations.find(key) else {
             self.arriving.remove(&key);
-            return Ok(());
+            return self.read_over(self.buffer.len() as u64);
         };
         if header.offset() == 0 {
+            // It began before, and was given up then.
+            if let Some(given_up) = self.arriving.remove(&key) {
+                self.read_over(given_up.received)?;
+            }
             match begin(&expected) {
                 Ok(arriving) => drop(self.arriving.insert(key, arriving)),
                 Err(error) => return self.fail(key, expected.content, error).await,
             }
         }
-        let Some(arriving) = self.arriving.get_mut(&key) else { return Ok(()) };
+        let Some(arriving) = self.arriving.get_mut(&key) else {
+            return self.read_over(self.buffer.len() as u64);
+        };
         if u64::from(header.offset()) != arriving.received {
             return Err(ReadError::Offset { expected: arriving.received, received: header.offset().into() });
         }
@@ -132,6 +161,16 @@ impl Reader {
         let whole = arriving.received >= arriving.bytes;
         self.tell(Happening::Arrived { content, chunk, bytes: received }).await?;
         if whole { self.finish(key).await } else { Ok(()) }
+    }
+
+    /// Counts content that is of no use.
+    fn read_over(&mut self, bytes: u64) -> Result<(), ReadError> {
+        self.unasked += bytes;
+        let expected = UNASKED_BYTES_MAX + self.expectations.forgiven_bytes();
+        if self.unasked > expected {
+            return Err(ReadError::Unasked { expected, received: self.unasked });
+        }
+        Ok(())
     }
 
     async fn finish(&mut self, key: (Channel, u32)) -> Result<(), ReadError> {
@@ -160,6 +199,8 @@ impl Reader {
         error: DiskError,
     ) -> Result<(), ReadError> {
         self.arriving.remove(&key);
+        // The rest of it is on its way.
+        self.expectations.forgive(key);
         self.expectations.remove(key);
         self.tell(Happening::DiskFailed { content, error }).await
     }

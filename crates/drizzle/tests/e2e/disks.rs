@@ -60,8 +60,8 @@ fn what_may_not_be_read_is_named() {
         command.uid(NOBODY).gid(NOBODY);
     }
     let mut sharer = Running::start(command);
-    sharer.until_said("secret");
     let shared = sharer.until("shared");
+    sharer.until_said("secret");
     assert_eq!(shared["skipped"], 2, "{shared}");
     here.get(shared["link"].as_str().unwrap()).assert_code(0);
     assert_no_diff(&top.join("open"), &here.out().join("folder/open"));

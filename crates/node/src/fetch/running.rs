@@ -31,6 +31,8 @@ const STARVED_GAP: Duration = Duration::from_secs(2);
 const DRIP_BYTES_PER_S: u64 = 2 << 10;
 /// Each source may have so many chunks under way, or begun in vain, before what comes no longer counts as progress.
 const UNVERIFIED_CHUNKS_MAX: u64 = 3;
+/// Who waits in the queue of a busy source, and gets nothing, has so many times the patience.
+const QUEUE_PATIENCE: u32 = 5;
 /// When a source has just lied or changed, the others have so long to turn up.
 const BLAMED_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -55,6 +57,7 @@ pub(super) struct Running {
     /// What came since a chunk was verified, and how much one chunk can be.
     unverified_bytes: u64,
     verified_at: Instant,
+    arrived_at: Instant,
     chunk_bytes_max: u64,
     liars: Vec<PeerId>,
     changed: Vec<PeerId>,
@@ -119,6 +122,7 @@ impl Running {
             stuck_since: Some(now),
             unverified_bytes: 0,
             verified_at: now,
+            arrived_at: now,
             chunk_bytes_max,
             liars,
             changed: Vec::new(),
@@ -234,6 +238,7 @@ impl Running {
     /// silent.
     fn arrived(&mut self, bytes: u64) {
         self.tally.arrived(bytes);
+        self.arrived_at = Instant::now();
         self.unverified_bytes += bytes;
         if self.unverified_bytes <= UNVERIFIED_CHUNKS_MAX * self.chunk_bytes_max * self.sources.max(1) as u64
         {
@@ -259,7 +264,12 @@ impl Running {
         let is_blamed = self.blamed_at.is_some_and(|at| at.elapsed() < self.means.patience);
         let patience = if is_blamed { self.means.patience.min(BLAMED_PATIENCE) } else { self.means.patience };
         let is_stuck = self.stuck_since.is_some_and(|since| since.elapsed() >= patience);
-        if is_stuck || self.is_dripping(patience) { Err(self.out_of_patience()) } else { Ok(()) }
+        let is_queueing = self.arrived_at.elapsed() >= patience * QUEUE_PATIENCE;
+        if is_stuck || is_queueing || self.is_dripping(patience) {
+            Err(self.out_of_patience())
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether chunks are begun, and come so slowly that none will ever be whole. To wait in a source's queue, when

@@ -67,6 +67,30 @@ pub enum DiskError {
         /// The path with that name.
         path: PathBuf,
     },
+    /// The content, or a part of it, bears a name that is kept for unfinished downloads. Who shares it is to blame.
+    #[error("{} is not fetched, since its name is kept for unfinished downloads", path.display())]
+    Reserved {
+        /// Where it would have come to lie.
+        path: PathBuf,
+    },
+    /// A file is there that has nothing in common with the one that is due.
+    #[error("{} is there already and is another file", path.display())]
+    Exists {
+        /// Where the file is due.
+        path: PathBuf,
+    },
+    /// Whoever owns the partial folder could change in it what was verified.
+    #[error("{} belongs to another user", path.display())]
+    Foreign {
+        /// The partial folder.
+        path: PathBuf,
+    },
+    /// Something else came into the place of an unfinished file after its data was verified.
+    #[error("{} was replaced while it was written", path.display())]
+    Replaced {
+        /// The unfinished file.
+        path: PathBuf,
+    },
     /// Another process fetches the same content into the same place.
     #[error("another process is fetching the same into {}", path.display())]
     InUse {
@@ -127,6 +151,12 @@ impl DiskError {
             Self::ReadOnly { .. } => Some("choose a folder on a file system that can be written"),
             Self::NotAFolder { .. } | Self::NotAFile { .. } | Self::IsALink { .. } => {
                 Some("move it away, or choose another folder")
+            }
+            Self::Exists { .. } => Some("move it away, or choose another folder with -o"),
+            Self::Reserved { .. } => Some("ask for it to be shared under another name"),
+            Self::Foreign { .. } => Some("remove it, or choose another place with --partial-dir"),
+            Self::Replaced { .. } => {
+                Some("start again: what is there is verified anew, and what is right is kept")
             }
             Self::InUse { .. } => Some("wait for the other process, or choose another folder"),
             Self::Name { .. } => Some("choose a folder on a file system that takes such names"),

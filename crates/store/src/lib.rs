@@ -17,6 +17,7 @@ mod hash;
 mod index;
 mod lru;
 mod progress;
+mod reserved;
 mod scan;
 mod share;
 mod shared;

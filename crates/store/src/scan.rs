@@ -11,14 +11,11 @@ use drizzle_model::{Geometry, Metadata, PathError, RelPath, SymlinkTarget};
 use ignore::{DirEntry, WalkBuilder};
 use rustix::fs::{FileType, lstat, readlink};
 
+use crate::reserved::is_reserved;
 use crate::signature::{Signature, metadata_of};
 
 /// Gitignore rules of a folder, by name.
 const IGNORE_FILE: &str = ".drizzleignore";
-/// Where unfinished downloads lie.
-pub(crate) const OWN_FOLDER: &str = ".drizzle";
-/// What the names of unfinished files begin with where they must lie beside finished ones.
-pub(crate) const OWN_PREFIX: &str = ".drizzle-part-";
 
 /// Something that is not shared though it was not ignored, or a rule that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -124,12 +121,8 @@ fn walk(root: &Path) -> ignore::Walk {
         .follow_links(false)
         .add_custom_ignore_filename(IGNORE_FILE)
         .sort_by_file_name(std::ffi::OsStr::cmp)
-        .filter_entry(|entry| entry.depth() == 0 || !is_own(entry.file_name()))
+        .filter_entry(|entry| entry.depth() == 0 || !is_reserved(entry.file_name().as_bytes()))
         .build()
-}
-
-fn is_own(name: &std::ffi::OsStr) -> bool {
-    name == OWN_FOLDER || name.as_bytes().starts_with(OWN_PREFIX.as_bytes())
 }
 
 fn path_of(error: &ignore::Error) -> Option<&Path> {

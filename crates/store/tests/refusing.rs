@@ -5,7 +5,7 @@
 mod world;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::sync::Arc;
 
 use drizzle_model::{ContentHash, Entry, EntryKind, Manifest, Metadata, Mtime, SymlinkTarget};
@@ -15,6 +15,15 @@ use world::{World, fetch, make_folder, noise, rel, write};
 fn try_open(world: &World, shared: &Shared) -> Result<Download, DiskError> {
     let place = Place { directory: world.path("to"), partial: None };
     Download::open(shared.content().clone(), &place, &world.index, &Progress::default())
+}
+
+const METADATA: Metadata = Metadata { mode: 0o755, mtime: Mtime::from_seconds(0) };
+
+/// A folder that no disk holds.
+fn open_folder(world: &World, manifest: Manifest) -> Result<Download, DiskError> {
+    let hash = ContentHash::from_bytes(*blake3::hash(&drizzle_wire::encode_manifest(&manifest)).as_bytes());
+    let place = Place { directory: world.path("to"), partial: None };
+    Download::open(Content::folder(rel("f"), hash, manifest), &place, &world.index, &Progress::default())
 }
 
 fn world_with_folder() -> (World, Shared) {
@@ -36,6 +45,58 @@ fn a_link_where_a_folder_is_due_is_refused_and_nothing_is_written_through_it() {
         assert!(error.hint().is_some());
         assert_eq!(fs::read_dir(world.path("outside")).unwrap().count(), 0);
     }
+}
+
+/// Would fail if a content could put itself, by its name or by one within it, in the place of the data of another
+/// download.
+#[test]
+fn a_content_with_a_name_of_ours_is_refused_before_anything_is_made() {
+    let world = World::new();
+    let bytes = noise(1, 10);
+    write(&world.path("file"), &bytes, 0o644);
+    let names = [".drizzle", ".drizzle/partial/0", "a/.drizzle/b", ".Drizzle", ".drizzle-part-0123-0"];
+    for name in names {
+        let index = &world.index;
+        let shared =
+            Shared::of_path(&world.path("file"), Some(rel(name)), index, &Progress::default()).unwrap();
+        let error = try_open(&world, &shared).unwrap_err();
+        assert!(matches!(&error, DiskError::Reserved { path } if path.ends_with(name)), "{error}");
+        assert!(error.hint().is_some());
+    }
+    for name in names {
+        // Nobody's scan gives such a manifest, so it is made by hand.
+        let parents = name.match_indices('/').map(|(at, _)| &name[..at]);
+        let entry = |path| Entry { path: rel(path), metadata: METADATA, kind: EntryKind::Directory };
+        let entries = parents.chain([name]).map(entry).collect();
+        let error = open_folder(&world, Manifest::new(METADATA, entries).unwrap()).unwrap_err();
+        assert!(matches!(&error, DiskError::Reserved { .. }), "{error}");
+    }
+    assert!(!world.path("to").exists());
+    let allowed = Entry { path: rel(".drizzleignore"), metadata: METADATA, kind: EntryKind::Directory };
+    assert!(open_folder(&world, Manifest::new(METADATA, vec![allowed]).unwrap()).is_ok());
+}
+
+/// Would fail if another user could have the folder ready in which the data is verified, and change it afterwards.
+#[test]
+fn a_partial_folder_of_another_user_is_refused_and_left_alone() {
+    let (world, shared) = world_with_folder();
+    let partial = world.path("to/.drizzle/partial").join(shared.content().hash().to_string());
+    fs::create_dir_all(&partial).unwrap();
+    fs::write(partial.join("theirs"), "kept").unwrap();
+    if chown(&partial, Some(65_534), None).is_err() {
+        eprintln!("this user may not give folders away, so nothing is shown here; run it as root");
+        return;
+    }
+    let error = try_open(&world, &shared).unwrap_err();
+    assert!(
+        matches!(&error, DiskError::Foreign { path } if *path == partial.canonicalize().unwrap()),
+        "{error}"
+    );
+    assert!(error.hint().is_some());
+    let left: Vec<_> = fs::read_dir(&partial).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["theirs"]);
+    chown(&partial, Some(0), None).unwrap();
+    assert!(try_open(&world, &shared).is_ok());
 }
 
 #[test]
@@ -92,19 +153,14 @@ fn a_link_where_a_file_is_due_is_replaced_and_not_written_through() {
 
 #[test]
 fn links_that_leave_the_folder_are_not_made_and_the_rest_is() {
-    let metadata = Metadata { mode: 0o755, mtime: Mtime::default() };
     let link = |path, target| Entry {
         path: rel(path),
-        metadata,
+        metadata: METADATA,
         kind: EntryKind::Symlink { target: SymlinkTarget::new(target).unwrap() },
     };
     let entries = vec![link("absolute", "/etc/passwd"), link("good", "up"), link("up", "../x")];
-    let manifest = Manifest::new(metadata, entries).unwrap();
-    let hash = ContentHash::from_bytes(*blake3::hash(&drizzle_wire::encode_manifest(&manifest)).as_bytes());
     let world = World::new();
-    let place = Place { directory: world.path("to"), partial: None };
-    let content = Content::folder(rel("f"), hash, manifest);
-    let download = Download::open(content, &place, &world.index, &Progress::default()).unwrap();
+    let download = open_folder(&world, Manifest::new(METADATA, entries).unwrap()).unwrap();
     let finished = download.finish(&world.index).unwrap();
     assert_eq!(finished.refused, [rel("absolute"), rel("up")]);
     assert_eq!(fs::read_dir(world.path("to/f")).unwrap().count(), 1);

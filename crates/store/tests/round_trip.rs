@@ -42,10 +42,36 @@ fn a_file_arrives_as_it_is_under_its_new_name() {
         download.finish(&world.index).unwrap();
         let mut looks = snapshot(&world.path("to/sub/other"));
         let mut look = looks.pop_first().unwrap().1;
-        // No hash vouches for a single file's mode, so its owner's rights are not lent to others.
+        // Setuid and setgid would lend the fetcher's rights to whoever runs it.
         assert_eq!(look.0 & 0o7777, 0o751);
         look.0 |= 0o6000;
         assert_eq!(look, snapshot(&world.path("file")).pop_first().unwrap().1, "size {size}");
+    }
+}
+
+/// Would fail if who shares a folder could make a program run with the rights of who fetches it, at the first time or
+/// where it is found right already.
+#[test]
+fn setuid_setgid_and_sticky_bits_are_not_taken_over() {
+    let world = World::new();
+    for (name, mode) in [("small", 0o4755), ("empty", 0o6711), ("d/other", 0o2750)] {
+        write(&world.path("from").join(name), if name == "empty" { b"" } else { b"program" }, mode);
+    }
+    write(&world.path("from/big"), &noise(1, 200_000), 0o7777);
+    for (folder, mode) in [("from/d", 0o3777), ("from", 0o2755)] {
+        fs::set_permissions(world.path(folder), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let shared = world.share("from");
+    for _ in 0..2 {
+        let download = world.download(&shared, "to");
+        fetch(&shared, &download);
+        download.finish(&world.index).unwrap();
+        let mut expected = snapshot(&world.path("from"));
+        assert_eq!(expected.values().filter(|look| look.0 & 0o7000 != 0).count(), 6, "all were set");
+        expected.values_mut().for_each(|look| look.0 &= !0o7000);
+        assert_eq!(snapshot(&world.path("to/from")), expected);
+        let set_again = fs::Permissions::from_mode(0o4755);
+        fs::set_permissions(world.path("to/from/small"), set_again).unwrap();
     }
 }
 

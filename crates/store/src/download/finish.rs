@@ -18,7 +18,7 @@ use crate::signature::{Signature, metadata_of};
 use crate::tree::{Claim, open_directory};
 
 use super::lock::lock;
-use super::metadata::{set_metadata, times};
+use super::metadata::{permitted, set_metadata, times};
 use super::place::create_anew;
 use super::{Download, FileState};
 
@@ -73,8 +73,9 @@ impl Download {
             return self.put_in_place(at);
         }
         let parent = self.target.parent(&entry.path, self.claim())?;
+        self.check_place(at, &parent)?;
         let signature = self.make_empty(at, &parent, entry).map_err(|e| self.error(at, e))?;
-        *self.state(at) = FileState { missing: 0, finished: Some(signature), is_known: false };
+        *self.state(at) = FileState::finished(signature, false);
         Ok(())
     }
 
@@ -127,12 +128,12 @@ impl Download {
         for entry in self.content.entries().iter().rev() {
             if matches!(entry.kind, EntryKind::Directory) {
                 let parent = self.target.parent(&entry.path, Claim::Visit)?;
-                finish_directory(&parent, entry.path.file_name(), entry.metadata)
+                finish_directory(&parent, entry.path.file_name(), permitted(entry.metadata))
                     .map_err(|e| DiskError::new(self.target.path_of(&entry.path), e))?;
             }
         }
         if self.content.kind() == ContentKind::Folder {
-            finish_directory(self.target.root(), ".", self.content.metadata())
+            finish_directory(self.target.root(), ".", permitted(self.content.metadata()))
                 .map_err(|e| DiskError::new(self.target.path(), e))?;
         }
         Ok(())

@@ -2,20 +2,24 @@
 
 use std::os::fd::AsFd;
 
-use drizzle_model::{ContentKind, Metadata, Mtime};
+use drizzle_model::{Metadata, Mtime};
 use rustix::fs::{Mode, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens};
 use rustix::io::Errno;
 
 use crate::Content;
 
-/// The mode and time that a file gets. Those of a single file were not proved by any hash, so a stranger must not
-/// make it run as its owner.
+/// The bits of a mode that are taken over: who may read, write and run. Setuid, setgid and sticky are not, for whatever
+/// kind of thing: what is fetched belongs to whoever fetches, and a stranger must not make it run with those rights.
+const PERMISSION_BITS: u16 = 0o777;
+
+/// The mode and time that an entry gets.
 pub(super) fn wanted_metadata(content: &Content, entry: usize) -> Metadata {
-    let metadata = content.entries()[entry].metadata;
-    match content.kind() {
-        ContentKind::File => Metadata { mode: metadata.mode & 0o777, ..metadata },
-        ContentKind::Folder => metadata,
-    }
+    permitted(content.entries()[entry].metadata)
+}
+
+/// The metadata without what a stranger must not set.
+pub(super) fn permitted(metadata: Metadata) -> Metadata {
+    Metadata { mode: metadata.mode & PERMISSION_BITS, ..metadata }
 }
 
 /// Mode and time of an open file. The time is last, since it must outlive every other change.

@@ -17,6 +17,7 @@
 
 mod claims;
 mod finish;
+mod identity;
 mod lock;
 mod metadata;
 mod pack;
@@ -29,18 +30,20 @@ mod slice;
 mod survey;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-use drizzle_model::{Bitmap, ContentKind, Metadata};
+use drizzle_model::{Bitmap, ContentKind, Manifest, Metadata};
 
 use crate::index::{Index, IndexWarning};
+use crate::reserved::is_reserved;
 use crate::shared::OpenFiles;
 use crate::signature::Signature;
 use crate::tree::{Claim, Tree};
 use crate::{Content, DiskError, Progress};
 
 use claims::Claims;
+use identity::Acquaintance;
 use lock::lock;
 use metadata::wanted_metadata;
 use partial::PartialFolder;
@@ -75,6 +78,8 @@ pub struct Download {
     claims: Claims,
     open: OpenFiles,
     warning: Option<IndexWarning>,
+    /// How the file looks that a single file is going to replace.
+    replaced: Option<Signature>,
 }
 
 /// How far one file is.
@@ -86,6 +91,13 @@ struct FileState {
     finished: Option<Signature>,
     /// Whether the index knows it so.
     is_known: bool,
+    partial: Acquaintance,
+}
+
+impl FileState {
+    fn finished(signature: Signature, is_known: bool) -> Self {
+        Self { finished: Some(signature), is_known, ..Self::default() }
+    }
 }
 
 impl Download {
@@ -97,12 +109,14 @@ impl Download {
         index: &Index,
         progress: &Progress,
     ) -> Result<Self, DiskError> {
+        refuse_reserved(&content, &place.directory)?;
         std::fs::create_dir_all(&place.directory).map_err(|e| DiskError::of_std(&place.directory, e))?;
         let directory = place.directory.canonicalize().map_err(|e| DiskError::of_std(&place.directory, e))?;
         let top = Tree::open(&directory)?;
         let (target, is_new) = target_of(&content, top)?;
         let survey = Survey::of_target(&content, &target, is_new, index, progress)?;
         let mut download = Self::with(content, target, survey.warning);
+        download.replaced = survey.replaced;
         download.note_finished(survey.finished);
         let chosen = place.partial.as_deref();
         if !download.has_all_files() || PartialFolder::is_left(&directory, chosen, &download.content) {
@@ -129,6 +143,7 @@ impl Download {
             claims: Claims::default(),
             open: OpenFiles::default(),
             warning,
+            replaced: None,
             content,
         }
     }
@@ -164,7 +179,7 @@ impl Download {
     fn note_finished(&self, finished: Vec<survey::Finished>) {
         for file in finished {
             let mut state = self.state(file.entry);
-            *state = FileState { missing: 0, finished: Some(file.signature), is_known: file.is_known };
+            *state = FileState::finished(file.signature, file.is_known);
         }
     }
 
@@ -198,6 +213,20 @@ impl Download {
 
     fn metadata(&self, entry: usize) -> Metadata {
         wanted_metadata(&self.content, entry)
+    }
+}
+
+/// Refuses a content that could put itself in the place of what a download has not finished. To look at the last
+/// names is enough, since the parents of a manifest's entries are entries.
+fn refuse_reserved(content: &Content, directory: &Path) -> Result<(), DiskError> {
+    let path = directory.join(content.name().as_str());
+    if content.name().parts().any(|name| is_reserved(name.as_bytes())) {
+        return Err(DiskError::Reserved { path });
+    }
+    let entries = content.manifest().map_or(&[][..], Manifest::entries);
+    match entries.iter().find(|entry| is_reserved(entry.path.file_name().as_bytes())) {
+        Some(entry) => Err(DiskError::Reserved { path: path.join(entry.path.as_str()) }),
+        None => Ok(()),
     }
 }
 

@@ -7,12 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use drizzle_model::{Geometry, RelPath};
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, ftruncate, openat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, ftruncate, openat, statat, unlinkat,
+};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
-use crate::scan::OWN_FOLDER;
+use crate::reserved::OWN_FOLDER;
 use crate::tree::{Claim, Tree, open_directory};
 use crate::{Content, DiskError};
+
+use super::identity::Identity;
 
 /// Somebody who finishes the same content may remove the folder between its opening and its locking; rarely twice.
 const LOCK_ATTEMPTS_MAX: usize = 8;
@@ -48,8 +53,28 @@ impl PartialFolder {
         let path = RelPath::new(&path).map_err(|_| DiskError::Name { path: path.into() })?;
         let (folder, locked) = open_locked(&tree, &path)?;
         let partial = Self { tree, path, folder, _lock: locked, counter: AtomicU64::new(0) };
+        partial.check_owner()?;
         partial.clean(content)?;
         Ok(partial)
+    }
+
+    /// Refuses the folder of another user, who could change what lies in it after it was verified. Root could do so
+    /// anywhere, so a folder of root's is taken.
+    fn check_owner(&self) -> Result<(), DiskError> {
+        let owner = fstat(&self._lock).map_err(|e| self.error("", e))?.st_uid;
+        if owner == geteuid().as_raw() || owner == 0 || owner == self.owner_of_new()? {
+            return Ok(());
+        }
+        Err(DiskError::Foreign { path: self.tree.path_of(&self.path) })
+    }
+
+    /// Whose a new file is. Where the file system keeps no owners (FAT) or gives others (NFS to root), not this user's.
+    fn owner_of_new(&self) -> Result<u32, DiskError> {
+        let name = format!("owner-{}", std::process::id());
+        let file = self.create(&name, Mode::RUSR)?;
+        let stat = fstat(&file).map_err(|e| self.error(&name, e));
+        self.remove(&name);
+        Ok(stat?.st_uid)
     }
 
     pub(super) fn folder(&self) -> &OwnedFd {
@@ -91,11 +116,26 @@ impl PartialFolder {
     /// A new file of its own, and its name. What a crash leaves of them is removed at the next start.
     pub(super) fn temporary(&self, mode: Mode) -> Result<(OwnedFd, String), DiskError> {
         let name = format!("t{}", self.counter.fetch_add(1, Relaxed));
+        Ok((self.create(&name, mode)?, name))
+    }
+
+    fn create(&self, name: &str, mode: Mode) -> Result<OwnedFd, DiskError> {
         let flags = FILE_FLAGS | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        match openat(&*self.folder, &*name, flags, mode) {
-            Ok(file) => Ok((file, name)),
-            Err(e) => Err(self.error(&name, e)),
+        openat(&*self.folder, name, flags, mode).map_err(|e| self.error(name, e))
+    }
+
+    /// Errors unless the name stands for that very file.
+    pub(super) fn check_identity(&self, name: &str, expected: Identity) -> Result<(), DiskError> {
+        let stat = statat(&*self.folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        match stat.map(|stat| Identity::of_stat(&stat)) {
+            Ok(received) if received == expected => Ok(()),
+            Ok(_) | Err(Errno::NOENT) => Err(self.replaced(name)),
+            Err(e) => Err(self.error(name, e)),
         }
+    }
+
+    pub(super) fn replaced(&self, name: &str) -> DiskError {
+        DiskError::Replaced { path: self.tree.path_of(&self.path).join(name) }
     }
 
     /// Removes a file. What cannot be removed is tried again at the next start.

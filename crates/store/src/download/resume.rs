@@ -15,9 +15,10 @@ use crate::copy::copy_range;
 use crate::hash::{Job, hash_all};
 use crate::{DiskError, Progress};
 
+use super::Download;
+use super::identity::Identity;
 use super::lock::lock;
 use super::survey::right_chunks;
-use super::{Download, FileState};
 
 impl Download {
     /// Takes up what lies in the partial folder, after it got the right chunks of wrong files in the target.
@@ -33,7 +34,9 @@ impl Download {
         let jobs = self.partial_jobs()?;
         let open = |entry: usize| {
             let file = self.partial_folder()?.existing(entry)?;
-            file.ok_or_else(|| DiskError::NotFound { path: entry.to_string().into() })
+            let file = file.ok_or_else(|| DiskError::NotFound { path: entry.to_string().into() })?;
+            self.state(entry).partial.meet(Identity::of(&file).map_err(|e| self.error(entry, e))?);
+            Ok(file)
         };
         let outcomes = hash_all(&jobs, &open, progress);
         let mut found: HashMap<usize, Bitmap> = HashMap::new();
@@ -114,7 +117,7 @@ impl Download {
     fn take_over(&self, found: &HashMap<usize, Bitmap>) -> Result<(), DiskError> {
         for (&entry, chunks) in found {
             let missing = chunks.len() - chunks.count();
-            *self.state(entry) = FileState { missing, ..FileState::default() };
+            self.state(entry).missing = missing;
             if missing == 0 {
                 self.put_in_place(entry)?;
             }

@@ -58,9 +58,9 @@ impl Download {
     /// The open file, and how it must look if others can reach it. The state is held meanwhile, so that the file is not
     /// put in place between the question and the opening.
     fn file_for_reading(&self, entry: usize) -> Result<(Arc<OwnedFd>, Option<Signature>), DiskError> {
-        let state = self.state(entry);
+        let mut state = self.state(entry);
         let Some(signature) = state.finished else {
-            return Ok((self.open_partial(entry, &state)?, None));
+            return Ok((self.open_partial(entry, &mut state)?, None));
         };
         let open = || self.target.open_file(&self.content.entries()[entry].path);
         let is_big = self.content.file_at(entry).is_some_and(|(geometry, _)| geometry.chunk_count() > 1);

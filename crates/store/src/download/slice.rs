@@ -14,6 +14,7 @@ use crate::DiskError;
 use crate::copy::{copy_range, write_all};
 
 use super::claims::{Right, Standing};
+use super::identity::{Acquaintance, Identity};
 use super::lock::lock;
 use super::verdict::Verdict;
 use super::{Download, FileState};
@@ -144,17 +145,26 @@ impl Destination {
 impl Download {
     /// The partial file of a big entry, open for reading and writing; none when the entry is finished by now.
     fn partial_file(&self, entry: usize) -> Result<Option<Arc<OwnedFd>>, DiskError> {
-        let state = self.state(entry);
-        if state.finished.is_some() { Ok(None) } else { self.open_partial(entry, &state).map(Some) }
+        let mut state = self.state(entry);
+        if state.finished.is_some() { Ok(None) } else { self.open_partial(entry, &mut state).map(Some) }
     }
 
     /// The partial file of an entry that is not finished. Its state is held meanwhile, or the file might be put in place
     /// and a new one made in its stead.
-    pub(super) fn open_partial(&self, entry: usize, _held: &FileState) -> Result<Arc<OwnedFd>, DiskError> {
+    pub(super) fn open_partial(&self, entry: usize, held: &mut FileState) -> Result<Arc<OwnedFd>, DiskError> {
         let Some((geometry, _)) = self.content.file_at(entry) else {
             return Err(self.error(entry, rustix::io::Errno::INVAL));
         };
-        self.open.file(entry, || self.partial_folder()?.file(entry, geometry))
+        self.open.file(entry, || {
+            let partial = self.partial_folder()?;
+            let file = match held.partial {
+                Acquaintance::None => partial.file(entry, geometry)?,
+                // A new one would have holes where there was verified data, and perhaps the old one's number.
+                _ => partial.existing(entry)?.ok_or_else(|| partial.replaced(&entry.to_string()))?,
+            };
+            held.partial.meet(Identity::of(&file).map_err(|e| self.error(entry, e))?);
+            Ok(file)
+        })
     }
 
     /// Counts a chunk whose bytes are in the partial file. The last one of a file puts it in place.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use drizzle_model::{Bitmap, EntryKind, RelPath};
+use drizzle_model::{Bitmap, ContentKind, EntryKind, RelPath};
 use rustix::fs::{FileType, Stat};
 
 use crate::hash::{HashError, Job, Outcome, hash_all};
@@ -23,6 +23,13 @@ pub(super) struct Finished {
     pub(super) is_known: bool,
 }
 
+impl Candidate {
+    /// Whether it may be replaced though nothing in it is right.
+    fn is_ours(&self) -> bool {
+        self.was_right || self.signature.size == 0
+    }
+}
+
 /// What the target holds.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -30,6 +37,8 @@ pub(super) struct Survey {
     /// Of big files that are not right as a whole: which of their chunks are.
     pub(super) right: HashMap<usize, Bitmap>,
     pub(super) warning: Option<IndexWarning>,
+    /// The file that a single file may replace.
+    pub(super) replaced: Option<Signature>,
 }
 
 /// A regular file where one is due.
@@ -37,11 +46,17 @@ struct Candidate {
     entry: usize,
     stat: Stat,
     signature: Signature,
+    /// Whether the index knows that it was right once.
+    was_right: bool,
 }
 
 impl Survey {
     /// Looks at everything that lies where an entry is due. What is in the way of a folder or file is an error, before
     /// anything is fetched.
+    ///
+    /// A single file takes the place of another only if that one is empty, holds one of its chunks, or is known to have
+    /// been right: then it is the same thing, damaged or unfinished. Anything else may be the user's only copy. What
+    /// bears the name of a folder's entry within a folder of that name is replaced: that is what to fetch a folder means.
     pub(super) fn of_target(
         content: &Content,
         target: &Tree,
@@ -54,8 +69,15 @@ impl Survey {
             return Ok(survey);
         }
         let candidates = candidates(content, target)?;
+        let signature = candidates.first().map(|candidate| candidate.signature);
         let unknown = survey.recall(content, target, candidates, index)?;
-        survey.check(content, target, unknown, progress)?;
+        let strangers = survey.check(content, target, unknown, progress)?;
+        if content.kind() == ContentKind::File {
+            if let Some(&entry) = strangers.first() {
+                return Err(DiskError::Exists { path: target.path_of(&content.entries()[entry].path) });
+            }
+            survey.replaced = signature;
+        }
         Ok(survey)
     }
 
@@ -71,15 +93,16 @@ impl Survey {
         let (found, warning) = index.look_up(target.path(), &paths);
         self.warning = warning;
         let mut unknown = Vec::new();
-        for (candidate, known) in candidates.into_iter().zip(found.known) {
-            let is_right = known.is_some_and(|known| {
-                let wanted = content.file_at(candidate.entry);
-                known.signature == candidate.signature
-                    && wanted.is_some_and(|(geometry, chunks)| {
-                        geometry.size() == known.signature.size && chunks.as_slice() == known.hashes
-                    })
+        for (mut candidate, known) in candidates.into_iter().zip(found.known) {
+            let wanted = content.file_at(candidate.entry);
+            let right_once = known.filter(|known| {
+                wanted.is_some_and(|(geometry, chunks)| {
+                    geometry.size() == known.signature.size && chunks.as_slice() == known.hashes
+                })
             });
-            if is_right {
+            // What is written in a file that was fetched empty is all the user's: there was nothing to be damaged.
+            candidate.was_right = right_once.as_ref().is_some_and(|known| known.signature.size > 0);
+            if right_once.is_some_and(|known| known.signature == candidate.signature) {
                 self.accept(content, target, &candidate, Knowledge::FromIndex)?;
             } else {
                 unknown.push(candidate);
@@ -88,31 +111,38 @@ impl Survey {
         Ok(unknown)
     }
 
-    /// Hashes the others.
+    /// Hashes the others; says which of them have nothing to do with what is due.
     fn check(
         &mut self,
         content: &Content,
         target: &Tree,
         candidates: Vec<Candidate>,
         progress: &Progress,
-    ) -> Result<(), DiskError> {
-        let with_jobs: Vec<(Candidate, Job)> = candidates
-            .into_iter()
-            .filter_map(|candidate| Some((job_of(content, &candidate)?, candidate)))
-            .map(|(job, candidate)| (candidate, job))
-            .collect();
+    ) -> Result<Vec<usize>, DiskError> {
+        let (mut strangers, mut with_jobs) = (Vec::new(), Vec::new());
+        for candidate in candidates {
+            match job_of(content, &candidate) {
+                Some(job) => with_jobs.push((candidate, job)),
+                None if candidate.is_ours() => {}
+                None => strangers.push(candidate.entry),
+            }
+        }
         let jobs: Vec<Job> = with_jobs.iter().map(|(_, job)| job.clone()).collect();
         let open = |entry: usize| target.open_file(&content.entries()[entry].path);
         let outcomes = hash_all(&jobs, &open, progress);
         for ((candidate, job), outcome) in with_jobs.into_iter().zip(outcomes) {
-            let Some(right) = right_chunks(content, &job, outcome)? else { continue };
-            if right.is_full() && candidate.signature.size == job.geometry.size() {
+            let right = right_chunks(content, &job, outcome)?;
+            let nothing = || Bitmap::empty(job.geometry.chunk_count());
+            let (is_read, right) = (right.is_some(), right.unwrap_or_else(nothing));
+            if is_read && right.is_full() && candidate.signature.size == job.geometry.size() {
                 self.accept(content, target, &candidate, Knowledge::FromReading)?;
+            } else if right.is_empty() && !candidate.is_ours() {
+                strangers.push(candidate.entry);
             } else if job.geometry.chunk_count() > 1 && !right.is_empty() {
                 self.right.insert(candidate.entry, right);
             }
         }
-        Ok(())
+        Ok(strangers)
     }
 
     /// Notes a file as finished, and gives it the right mode and time if it has others.
@@ -163,7 +193,8 @@ fn candidates(content: &Content, target: &Tree) -> Result<Vec<Candidate>, DiskEr
             (EntryKind::Directory, _) => return Err(DiskError::NotAFolder { path: path() }),
             (_, FileType::Directory) => return Err(DiskError::NotAFile { path: path() }),
             (EntryKind::File { .. }, FileType::RegularFile) => {
-                candidates.push(Candidate { entry: at, stat, signature: Signature::of_stat(&stat) });
+                let signature = Signature::of_stat(&stat);
+                candidates.push(Candidate { entry: at, stat, signature, was_right: false });
             }
             // A link or other thing is replaced by what is due.
             (EntryKind::File { .. } | EntryKind::Symlink { .. }, _) => {}

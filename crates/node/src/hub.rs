@@ -14,6 +14,8 @@ mod lane_state;
 mod lanes;
 mod messages;
 mod outputs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

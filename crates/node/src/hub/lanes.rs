@@ -32,9 +32,13 @@ impl Hub {
         self.numbers.lane += 1;
         let id = LaneId(self.numbers.lane);
         let lane = Lane::open(id, greeted, self.own_news.clone(), self.limits.clone());
-        let peer = self.know_peer(name, id);
-        self.lanes.insert(id, LaneState { lane, peer, channels: HashMap::new(), opened_last: None });
+        self.keep_lane(id, lane);
         Some(id)
+    }
+
+    pub(super) fn keep_lane(&mut self, id: LaneId, lane: Lane) {
+        let peer = self.know_peer((lane.network, lane.peer), id);
+        self.lanes.insert(id, LaneState { lane, peer, channels: HashMap::new(), opened_last: None });
     }
 
     fn know_peer(&mut self, name: (NetworkId, PeerId), lane: LaneId) -> PeerKey {

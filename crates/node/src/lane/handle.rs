@@ -78,6 +78,25 @@ impl Lane {
         }
     }
 
+    /// An end without a connection: its orders are only kept, for a test to look at.
+    #[cfg(test)]
+    pub(crate) fn recorded(peer: PeerId, network: NetworkId, side: Side) -> (Self, mpsc::Receiver<Order>) {
+        let (orders, orders_taken) = mpsc::channel(ORDERS_MAX);
+        let lane = Self {
+            peer,
+            network,
+            side,
+            listens_at: None,
+            remote_ip: [10, 0, 0, 1].into(),
+            expectations: Expectations::default(),
+            channels: Box::new(side.channels()),
+            orders,
+            hashes_answered: Arc::new(Semaphore::new(HASHES_UNANSWERED_MAX)),
+            _held: oneshot::channel().0,
+        };
+        (lane, orders_taken)
+    }
+
     /// The next free channel of this side; none after two billion.
     pub(crate) fn next_channel(&mut self) -> Option<Channel> {
         self.channels.next()

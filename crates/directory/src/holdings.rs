@@ -56,6 +56,11 @@ impl Holdings {
         self.by_file.get(&(file, peer))
     }
 
+    /// What the peer has, to put chunks in.
+    pub(crate) fn get_mut(&mut self, file: FileId, peer: PeerNumber) -> Option<&mut Holding> {
+        self.by_file.get_mut(&(file, peer))
+    }
+
     /// Sets what the peer has; says what it had before.
     pub(crate) fn set(&mut self, file: FileId, peer: PeerNumber, holding: Holding) -> Option<Holding> {
         self.by_peer.insert((peer, file));

@@ -35,5 +35,5 @@ pub use locate::{Have, Holder, Located, Target};
 pub use peers::{Departure, PeerNumber};
 pub use quota::limits;
 pub use register::{Claim, HaveError, NotRegistered, RegisterError, Registration};
-pub use report::ReportError;
+pub use report::{Noted, ReportError};
 pub use version::Version;

@@ -21,6 +21,15 @@ pub enum ReportError {
     NoRoom,
 }
 
+/// Whether a report says something new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It does.
+    First,
+    /// The same peer has reported the same source of the same file before.
+    Again,
+}
+
 impl Directory {
     /// Notes that `source` gave wrong bytes for the file. It is then named after the sources without a report, but still named: a
     /// report is one peer's word, and must not let it silence another. A peer's word counts once.
@@ -30,15 +39,16 @@ impl Directory {
         reporter: &PeerId,
         key: &FileKey,
         source: &PeerId,
-    ) -> Result<(), ReportError> {
+    ) -> Result<Noted, ReportError> {
         self.known(now, reporter)?;
         let file = self.files.id(key).ok_or(NotRegistered)?;
         let source = self.peers.number(source).ok_or(NotRegistered)?;
         self.holdings.get(file, source).ok_or(NotRegistered)?;
         let is_new = self.suspicions.add(file, source, *reporter).map_err(|NoRoom| ReportError::NoRoom)?;
-        if is_new {
-            self.version.advance();
+        if !is_new {
+            return Ok(Noted::Again);
         }
-        Ok(())
+        self.version.advance();
+        Ok(Noted::First)
     }
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use drizzle_directory::limits::{LOCATED_HOLDERS_MAX, REPORTS_PER_HOLDING_MAX};
-use drizzle_directory::{Claim, Directory, Have, Located, Registration, Target};
+use drizzle_directory::{Claim, Directory, Have, Located, Noted, Registration, Target};
 use drizzle_model::{ChunkRun, ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time};
 
 /// The newest modification time that is taken here.
@@ -82,12 +82,16 @@ fn the_one_who_was_handed_out_least_comes_first_until_that_is_long_ago() {
 #[test]
 fn a_source_that_was_reported_comes_last_and_is_still_named() {
     let mut directory = directory(3);
-    assert!(directory.report(Time::ORIGIN, &peer(0), &key(), &peer(1)).is_ok());
+    assert_eq!(directory.report(Time::ORIGIN, &peer(0), &key(), &peer(1)), Ok(Noted::First));
     for seed in 0..20 {
         let located = locate(&mut directory, Time::ORIGIN, seed);
         assert_eq!((located.holders[2].peer, located.holders[2].reports), (peer(1), 1));
     }
-    assert!(directory.report(Time::ORIGIN, &peer(0), &key(), &peer(1)).is_ok(), "twice is as once");
+    assert_eq!(
+        directory.report(Time::ORIGIN, &peer(0), &key(), &peer(1)),
+        Ok(Noted::Again),
+        "twice is as once"
+    );
     assert_eq!(locate(&mut directory, Time::ORIGIN, 0).holders[2].reports, 1);
 }
 

@@ -115,6 +115,35 @@ fn runs_that_overlap_are_refused() {
     }
 }
 
+/// Chunks that are known already, or that do not matter since the peer has all, are no news: the version would make everybody ask
+/// again.
+#[test]
+fn chunks_said_again_change_nothing() {
+    let mut directory = directory();
+    let key = file("a", 4 << 16, 4, ContentKind::File);
+    register(&mut directory, key.clone(), Claim::Runs(vec![])).unwrap();
+    let mut is_news = |runs: &[(u32, u32)]| {
+        let runs: Vec<_> = runs.iter().map(|&(first, last)| ChunkRun { first, last }).collect();
+        let before = directory.version();
+        directory.add_chunks(NOW, &peer(), &key, &runs).unwrap().unwrap();
+        directory.check_invariants();
+        directory.version() > before
+    };
+    let said: [(&[_], bool); 8] = [
+        (&[], false),
+        (&[(1, 2)], true),
+        (&[(1, 2)], false),
+        (&[(2, 2)], false),
+        (&[(1, 1), (3, 3)], true),
+        (&[(0, 3)], true),
+        (&[(0, 3)], false),
+        (&[(1, 2)], false),
+    ];
+    for (runs, expected) in said {
+        assert_eq!(is_news(runs), expected, "{runs:?}");
+    }
+}
+
 #[test]
 fn bits_of_another_content_are_refused() {
     let claim = Claim::Bits(Bitmap::full(3));

@@ -1,4 +1,4 @@
-//! Parts of a long row of things, each small enough for one request.
+//! Parts of a long row of things, each small enough for one request, or for one turn.
 
 use serde::Serialize;
 
@@ -7,15 +7,25 @@ use crate::limits::BATCH_BYTES_AIM;
 /// The things in their order, as many together as come to about [`BATCH_BYTES_AIM`] bytes of JSON; one that is larger is
 /// alone.
 pub(crate) fn batches<T: Serialize>(things: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
-    let mut things = things.map(|thing| (bytes_of(&thing), thing)).peekable();
+    split(things, bytes_of, BATCH_BYTES_AIM)
+}
+
+/// The things in their order, as many together as weigh `weight_max`; one that is heavier is alone.
+pub(crate) fn split<T>(
+    things: impl Iterator<Item = T>,
+    weigh: impl Fn(&T) -> usize,
+    weight_max: usize,
+) -> impl Iterator<Item = Vec<T>> {
+    let mut things = things.map(move |thing| (weigh(&thing), thing)).peekable();
     std::iter::from_fn(move || {
-        let (mut bytes, first) = things.next()?;
-        let mut batch = vec![first];
-        while let Some((more, thing)) = things.next_if(|(more, _)| bytes + more <= BATCH_BYTES_AIM) {
-            bytes += more;
-            batch.push(thing);
+        let (mut weight, first) = things.next()?;
+        let mut part = vec![first];
+        while let Some((more, thing)) = things.next_if(|(more, _)| weight.saturating_add(*more) <= weight_max)
+        {
+            weight += more;
+            part.push(thing);
         }
-        Some(batch)
+        Some(part)
     })
 }
 

@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use drizzle_directory::{
-    Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Page, PeerNumber,
+    Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Noted, Page, PeerNumber,
     RegisterError, Registration, ReportError, Target, UnknownPeer, Version,
 };
-use drizzle_model::{ChunkRun, FileKey, Mtime, PeerId, Time};
+use drizzle_model::{FileKey, Mtime, PeerId, Time};
 
 use crate::clock::Clock;
-use crate::limits::{FILES_PER_TURN, MTIME_AHEAD_MAX};
+use crate::limits::MTIME_AHEAD_MAX;
+use crate::turns::{FileRuns, turns};
 
 pub(crate) struct Catalogue {
     directory: Mutex<Directory>,
@@ -54,9 +55,7 @@ impl Catalogue {
         self.with(|directory, now| directory.join(now, peer, Some(address)))?;
         let mut verdicts = Vec::with_capacity(files.len());
         let mtime_max = self.mtime_max();
-        let mut files = files.into_iter().peekable();
-        while files.peek().is_some() {
-            let turn = files.by_ref().take(FILES_PER_TURN);
+        for turn in turns(files) {
             let register = |directory: &mut Directory, now| directory.register(now, &peer, turn, mtime_max);
             verdicts.append(&mut self.with(register)?);
             tokio::task::yield_now().await;
@@ -67,23 +66,31 @@ impl Catalogue {
     pub(crate) async fn unregister(
         &self,
         peer: &PeerId,
-        keys: &[FileKey],
+        keys: Vec<FileKey>,
     ) -> Result<Vec<Result<(), NotRegistered>>, UnknownPeer> {
         let mut verdicts = Vec::with_capacity(keys.len());
-        for turn in keys.chunks(FILES_PER_TURN) {
-            verdicts.append(&mut self.with(|directory, now| directory.unregister(now, peer, turn))?);
+        for turn in turns(keys) {
+            verdicts.append(&mut self.with(|directory, now| directory.unregister(now, peer, &turn))?);
             tokio::task::yield_now().await;
         }
         Ok(verdicts)
     }
 
-    pub(crate) fn add_chunks(
+    pub(crate) async fn add_chunks(
         &self,
         peer: &PeerId,
-        key: &FileKey,
-        runs: &[ChunkRun],
-    ) -> Result<Result<(), HaveError>, UnknownPeer> {
-        self.with(|directory, now| directory.add_chunks(now, peer, key, runs))
+        files: Vec<FileRuns>,
+    ) -> Result<Vec<Result<(), HaveError>>, UnknownPeer> {
+        let mut verdicts = Vec::with_capacity(files.len());
+        for turn in turns(files) {
+            let add = |directory: &mut Directory, now| {
+                let noted = turn.iter().map(|(key, runs)| directory.add_chunks(now, peer, key, runs));
+                noted.collect::<Result<Vec<_>, _>>()
+            };
+            verdicts.append(&mut self.with(add)?);
+            tokio::task::yield_now().await;
+        }
+        Ok(verdicts)
     }
 
     pub(crate) fn list(&self, filter: &Filter, after: Option<&FileKey>, files_max: usize) -> Page {
@@ -99,7 +106,7 @@ impl Catalogue {
         reporter: &PeerId,
         key: &FileKey,
         source: &PeerId,
-    ) -> Result<(), ReportError> {
+    ) -> Result<Noted, ReportError> {
         self.with(|directory, now| directory.report(now, reporter, key, source))
     }
 

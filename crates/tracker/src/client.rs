@@ -20,6 +20,7 @@ use crate::asker::Asker;
 use crate::batch::batches;
 use crate::client_error::ClientError;
 use crate::encoding;
+use crate::limits::REASON_BYTES_MAX;
 use crate::problem::{ProblemDto, ProblemKind};
 use crate::remote::Remote;
 use crate::reply::Reply;
@@ -194,10 +195,11 @@ impl Client {
         self.locate(("hash", Some(hash.to_string())), |key| key.hash == *hash).await
     }
 
-    /// Tells the tracker that `source` gave wrong bytes for a file (S4.4).
+    /// Tells the tracker that `source` gave wrong bytes for a file (S4.4). Of the reason the tracker takes the first
+    /// [`REASON_BYTES_MAX`] bytes.
     pub async fn report(&self, key: &FileKey, source: &PeerId, reason: &str) -> Result<(), ClientError> {
-        let report =
-            api::ReportDto { key: key.into(), source: source.to_string(), reason: reason.to_owned() };
+        let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].to_owned();
+        let report = api::ReportDto { key: key.into(), source: source.to_string(), reason };
         self.call(Call::post(path::REPORTS, &report)?).await.map(drop)
     }
 

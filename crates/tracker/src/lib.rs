@@ -31,6 +31,7 @@ mod secret_file;
 mod server;
 mod tracker;
 mod transport;
+mod turns;
 
 pub use addresses::own_addresses;
 pub use answer::{Holder, Listed, Listing, Located, Membership, Refusal, Renewal, Verdict};

@@ -31,6 +31,9 @@ pub const LARGE_BODIES_BYTES: usize = 128 << 20;
 /// The buffer for the head of a request, and the largest head, in bytes. A name of 3,072 bytes fits, percent-encoded.
 pub const HEAD_BYTES_MAX: usize = 32 << 10;
 
+/// How long the reason of a report may be, in bytes: it stands in a line of the tracker's log.
+pub const REASON_BYTES_MAX: usize = 256;
+
 /// How large an answer a client reads, in bytes: a tracker is a stranger too.
 pub const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -43,8 +46,11 @@ pub const ADDRESS_HEAD_START: Duration = Duration::from_millis(400);
 /// How many bytes of a batch a client puts into one request, as far as it can tell beforehand.
 pub const BATCH_BYTES_AIM: usize = 48 << 10;
 
-/// How many files are registered under one hold of the directory's lock, so that others wait a millisecond at most.
+/// How many files of a batch are worked on under one hold of the directory's lock, so that others wait a millisecond at most.
 pub const FILES_PER_TURN: usize = 128;
+
+/// How many runs of chunks, and words of 64 chunks within them, take as long as a file does otherwise.
+pub const WORDS_LIKE_A_FILE: u64 = 1 << 10;
 
 /// How far ahead of the tracker's clock a file may have been modified. Clocks of honest machines differ by less; whoever could
 /// name any day would have the newest file of a name until that day.

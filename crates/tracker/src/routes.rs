@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use drizzle_directory::limits::PAGE_FILES_MAX;
-use drizzle_directory::{Directory, Filter, Registration, ReportError, Target, UnknownPeer};
+use drizzle_directory::{Directory, Filter, Noted, Registration, ReportError, Target, UnknownPeer};
 use drizzle_model::{FileKey, PeerId, RelPath};
 use drizzle_net::JoinProof;
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ use crate::asker::{Asker, Caller, Member, Reader};
 use crate::body::Body;
 use crate::catalogue::RegisterFailure;
 use crate::encoding;
-use crate::limits::{JOIN_BYTES_MAX, RENEW_INTERVAL, REQUEST_TIMEOUT};
+use crate::limits::{JOIN_BYTES_MAX, REASON_BYTES_MAX, RENEW_INTERVAL, REQUEST_TIMEOUT};
 use crate::problem::{Problem, ProblemKind};
 use crate::tracker::Tracker;
 
@@ -122,8 +122,7 @@ async fn haves(
 ) -> Answer<api::VerdictsDto> {
     let parsed = request.files.into_iter().map(api::FileHavesDto::into_parts);
     let (mut verdicts, files) = sort_out(parsed);
-    let noted = files.iter().map(|(key, runs)| tracker.catalogue.add_chunks(&peer, key, runs));
-    fill_in(&mut verdicts, noted.collect::<Result<Vec<_>, _>>().map_err(lapsed)?);
+    fill_in(&mut verdicts, tracker.catalogue.add_chunks(&peer, files).await.map_err(lapsed)?);
     log_verdicts("haves", &peer, &verdicts);
     Ok(Json(answer(verdicts)))
 }
@@ -134,7 +133,7 @@ async fn unregister(
     Body(request): Body<api::UnregisterDto>,
 ) -> Answer<api::VerdictsDto> {
     let (mut verdicts, keys) = sort_out(request.files.into_iter().map(FileKey::try_from));
-    fill_in(&mut verdicts, tracker.catalogue.unregister(&peer, &keys).await.map_err(lapsed)?);
+    fill_in(&mut verdicts, tracker.catalogue.unregister(&peer, keys).await.map_err(lapsed)?);
     log_verdicts("unregister", &peer, &verdicts);
     Ok(Json(answer(verdicts)))
 }
@@ -217,12 +216,20 @@ async fn report(
 ) -> Answer<serde_json::Value> {
     let key = FileKey::try_from(request.key).map_err(Problem::malformed)?;
     let source: PeerId = request.source.parse().map_err(Problem::malformed)?;
-    tracker.catalogue.report(&peer, &key, &source).map_err(|error| match error {
+    if request.reason.len() > REASON_BYTES_MAX {
+        let (max, received) = (REASON_BYTES_MAX, request.reason.len());
+        return Err(Problem::malformed(format!("reason: expected at most {max} bytes, received {received}")));
+    }
+    let noted = tracker.catalogue.report(&peer, &key, &source).map_err(|error| match error {
         ReportError::Unknown(unknown) => lapsed(unknown),
         ReportError::NotRegistered(_) => Problem::new(ProblemKind::NotFound, error),
         _ => busy(error),
     })?;
-    tracing::warn!(?peer, ?source, name = ?key.name, reason = ?request.reason, "a source was reported as bad");
+    // What is known already stays out of the log: whoever says it a thousand times would fill it.
+    if noted == Noted::First {
+        let (name, reason) = (&key.name, &request.reason);
+        tracing::warn!(?peer, ?source, ?name, ?reason, "a source was reported as bad");
+    }
     Ok(Json(serde_json::json!({})))
 }
 

@@ -7,9 +7,13 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use drizzle_directory::limits::PARTIAL_CHUNKS_PER_PEER_MAX;
 use drizzle_net::{Connection, Dialer, Expect, Identity, Protocol};
-use drizzle_tracker::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, JOIN_BYTES_MAX, LARGE_BODIES_BYTES};
+use drizzle_tracker::limits::{
+    BODY_BYTES_MAX, HEAD_BYTES_MAX, JOIN_BYTES_MAX, LARGE_BODIES_BYTES, REASON_BYTES_MAX,
+};
 use drizzle_tracker::{Admission, Claim};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use world::{Tracker, registration};
@@ -102,6 +106,14 @@ async fn bodies_that_are_too_large_or_no_json_are_refused() {
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(r#""kind":"malformed""#), "{answer}");
         assert!(answer.contains("application/problem+json"), "{answer}");
     }
+    let reason = "x".repeat(REASON_BYTES_MAX + 1);
+    let hash = "00".repeat(32);
+    let report = format!(
+        r#"{{"name":"a","hash":"{hash}","size":1,"chunks":1,"source":"{hash}","reason":"{reason}"}}"#
+    );
+    let answer =
+        exchange(tls(&tracker, &identity).await, &post("/v1/reports", &ticket, report.as_bytes())).await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("at most 256 bytes"), "{answer}");
     // Nested deeper than any stack would like.
     let deep = "[".repeat(1 << 20);
     let answer =
@@ -220,4 +232,43 @@ async fn large_bodies_that_never_end_take_no_more_than_their_budget() {
     };
     assert_eq!(&one_more.await, b"HTTP/1.1 503");
     check_honest(&tracker).await;
+}
+
+/// One request that says the same about millions of chunks over and over is work for seconds: others are answered in between, here
+/// on the only thread that there is.
+#[tokio::test]
+async fn chunks_said_again_and_again_delay_nobody() {
+    let tracker = Tracker::start(Admission::Open).await;
+    let (identity, ticket) = member(&tracker).await;
+    let (chunks, size) = (PARTIAL_CHUNKS_PER_PEER_MAX, 1_u64 << 40);
+    let last = chunks - 2;
+    let (key, runs) =
+        (json!({"name": "a", "hash": "00".repeat(32), "size": size, "chunks": chunks}), [[0, last]]);
+    let of_key = |field: &str, value: serde_json::Value| {
+        let mut file = key.clone();
+        file["kind"] = json!("folder");
+        file["mtime"] = json!(1);
+        file[field] = value;
+        file
+    };
+    let register = json!({"port": 1, "files": [of_key("have", json!({"runs": runs}))]}).to_string();
+    let request = post("/v1/register", &ticket, register.as_bytes());
+    let answer = exchange(tls(&tracker, &identity).await, &request).await;
+    assert!(answer.contains(r#"[{"ok":true}]"#), "{answer}");
+
+    let client = tracker.client();
+    client.files(None, 9).await.unwrap();
+    let haves = json!({"files": vec![of_key("runs", json!(runs)); 1500]}).to_string();
+    let request = post("/v1/haves", &ticket, haves.as_bytes());
+    let stream = tls(&tracker, &identity).await;
+    let repeated = tokio::spawn(async move { exchange(stream, &request).await });
+    let (mut answers, mut longest) = (0, Duration::ZERO);
+    while !repeated.is_finished() {
+        let asked = Instant::now();
+        assert_eq!(client.files(None, 9).await.unwrap().files.len(), 1);
+        longest = longest.max(asked.elapsed());
+        answers += 1;
+    }
+    assert!(longest < SOON, "an honest peer waited {longest:?}");
+    assert!(answers > 10, "only {answers} answers while the work was done");
 }

@@ -249,23 +249,19 @@ fn a_second_channel_for_the_same_content_is_a_breach() {
 fn only_a_change_withdraws_chunks() {
     let mut world = World::new(&[0, 1, 2, 3]);
     let (mut orders, channel) = world.open_lane(1);
-    let failures: [(fn(ChunkIndex) -> SourceError, _, _); 2] = [
-        (|chunk| SourceError::Offset { chunk, bytes: 0, offset: 0 }, RefuseReason::Unreadable, 4),
-        (changed, RefuseReason::Changed, 2),
-    ];
-    for (error, reason, left) in failures {
+    let chunk = world.chunk(1);
+    let unreadable = SourceError::Offset { chunk, bytes: 0, offset: 0 };
+    let changed = SourceError::Changed { path: PathBuf::new(), lost: vec![ChunkRun { first: 1, last: 2 }] };
+    for (error, reason, left) in
+        [(unreadable, RefuseReason::Unreadable, 4), (changed, RefuseReason::Changed, 2)]
+    {
         world.wants(1, channel, 1);
         let id = upload(&mut orders);
-        let error = error(world.chunk(1));
         world.ends(1, (channel, id), 1, UploadEnd::Failed(error));
         assert_eq!(said(&mut orders)[0], Message::Refuse { channel, chunk: 1, reason });
         assert_eq!(world.hub.contents[&world.content].have.count(), left);
         assert_eq!(world.under_way(), (0, 0));
     }
-}
-
-fn changed(_: ChunkIndex) -> SourceError {
-    SourceError::Changed { path: PathBuf::new(), lost: vec![ChunkRun { first: 1, last: 2 }] }
 }
 
 /// Fails when answers of half a mebibyte each can be made to pile up by small questions.

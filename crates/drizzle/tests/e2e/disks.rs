@@ -109,6 +109,24 @@ fn what_is_in_the_way_stays() {
     here.run(into_a_file).assert_error(6, "disk", "d");
 }
 
+/// Another file of the name stays as it is, and the user is told what to do. Would fail if the user's file were lost to
+/// one that happens to have its name.
+#[test]
+fn another_file_of_the_name_stays() {
+    let (there, here) = (Home::new(), Home::new());
+    let file = there.file("data", b"of somebody else");
+    let sharer = Sharer::start(&there, &file);
+    fs::create_dir(here.out()).unwrap();
+    fs::write(here.out().join("data"), "of the user").unwrap();
+    let got = here.get(&sharer.link());
+    got.assert_error(6, "disk", "is another file");
+    assert!(got.only("error")["hint"].as_str().unwrap().contains("-o"));
+    assert_eq!(fs::read(here.out().join("data")).unwrap(), b"of the user");
+    fs::rename(here.out().join("data"), here.out().join("kept")).unwrap();
+    here.get(&sharer.link()).assert_code(0);
+    assert_same(&file, &here.out().join("data"));
+}
+
 /// A small file system, unmounted when this is dropped.
 struct SmallDisk(PathBuf);
 

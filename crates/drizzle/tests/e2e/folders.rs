@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::support::folder::{self, assert_same, assert_same_listing, listing, set_mode, set_mtime};
+use crate::support::folder::{
+    arriving, assert_no_diff, assert_same, assert_same_listing, listing, set_mode, set_mtime,
+};
 use crate::support::home::Home;
 use crate::support::noise;
 use crate::support::process::{number, text};
@@ -87,7 +89,7 @@ fn links(top: &Path) {
     symlink("two\nlines", top.join("to\na newline")).unwrap();
 }
 
-/// S0.2, S0.3, B3: whatever a folder holds arrives, with names, modes, times and links. Would fail for a name
+/// S0.2, S0.3, B3: whatever a folder holds arrives, with names, modes (but no setuid), times and links. Would fail for a name
 /// that is changed on the way or refused, for a mode or time that is not set or set too early (a directory's
 /// changes when something is put into it), or for a directory that cannot be written to at its end.
 #[test]
@@ -102,7 +104,9 @@ fn a_folder_arrives_as_it_is() {
     assert_eq!(done["path"], here.out().join(name).to_str().unwrap());
     assert_eq!(done["size"], sharer.shared["size"]);
     assert_eq!(got.fetched(), number(&done["size"]));
-    assert_same(&top, &here.out().join(name));
+    let expected = arriving(listing(&top));
+    assert_same_listing(&expected, &listing(&here.out().join(name)));
+    assert_no_diff(&top, &here.out().join(name));
     let beside: Vec<_> = fs::read_dir(here.out()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside, [name], "nothing unfinished is left");
     assert_eq!(got.all("chunk").len() as u64, number(&sharer.shared["chunks"]), "each chunk once");
@@ -112,7 +116,7 @@ fn a_folder_arrives_as_it_is() {
     again.assert_code(0);
     assert_eq!(again.fetched(), 0);
     assert_eq!(again.only("done")["from"].as_object().unwrap().len(), 0);
-    assert_same(&top, &here.out().join(name));
+    assert_same_listing(&expected, &listing(&here.out().join(name)));
 }
 
 /// What `.drizzleignore` names is not shared; hidden files are. Would fail if rules of deeper folders did not
@@ -157,7 +161,7 @@ fn a_name_is_enough_where_a_tracker_is_known() {
     let got = here.run(words);
     got.assert_code(0);
     assert_eq!(got.only("done")["from"].as_object().unwrap().keys().collect::<Vec<_>>(), [&newer.peer]);
-    folder::assert_no_diff(&new, &here.out().join("it's here"));
+    assert_no_diff(&new, &here.out().join("it's here"));
 }
 
 /// S0.8: several at once, each with its own result; the exit code tells that one of them failed. Would fail
@@ -217,5 +221,5 @@ fn another_name_is_what_it_is_fetched_as() {
     let sharer = Sharer::start_with(&there, &file, words!["--name", "a/new name"]);
     assert_eq!(sharer.shared["name"], "a/new name");
     here.get(&sharer.link()).assert_code(0);
-    folder::assert_no_diff(&file, &here.out().join("a/new name"));
+    assert_no_diff(&file, &here.out().join("a/new name"));
 }

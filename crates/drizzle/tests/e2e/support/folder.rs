@@ -51,6 +51,12 @@ pub(crate) fn listing(root: &Path) -> Listing {
     listing
 }
 
+/// What of a folder is to arrive: all but the setuid, setgid and sticky bits.
+pub(crate) fn arriving(mut listing: Listing) -> Listing {
+    listing.values_mut().for_each(|thing| thing.mode &= 0o777);
+    listing
+}
+
 /// Fails unless both folders hold the same.
 #[track_caller]
 pub(crate) fn assert_same(expected: &Path, received: &Path) {

@@ -11,6 +11,7 @@ mod host;
 mod link;
 mod queue;
 mod random;
+pub mod swarm;
 mod transfer;
 mod world;
 

@@ -35,9 +35,9 @@ impl Default for Config {
         Self {
             mode: Mode::Fetch,
             requests_max: 4096,
-            uploads: 4,
+            uploads: 3,
             uploads_max: 64,
-            announce_gap: Duration::from_millis(10),
+            announce_gap: Duration::from_millis(0),
             policy: Policy::default(),
         }
     }

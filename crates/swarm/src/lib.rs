@@ -17,19 +17,25 @@
 extern crate alloc;
 
 mod announce;
+mod check;
+mod climb;
 mod config;
 mod event;
 mod fetch;
+mod intake;
 mod pace;
+mod patience;
 mod peer;
 mod random;
 mod rarity;
 mod serve;
 mod sizes;
+mod slots;
+mod sources;
 mod swarm;
 
 pub use config::{Config, CountCopies, Mode, Policy, TieBreak, UploadOrder};
 pub use event::{DropReason, Input, Output, PeerKey, Refusal};
 pub use fetch::REQUESTS_PER_PEER_MAX;
 pub use sizes::ChunkSizes;
-pub use swarm::Swarm;
+pub use swarm::{Status, Swarm};

@@ -56,6 +56,11 @@ impl Pace {
         true
     }
 
+    /// Bytes a second; 0 until measured.
+    pub(crate) fn rate(&self) -> u64 {
+        self.rate
+    }
+
     /// How many bytes to have under way: `floor`, and twice what comes in while a request is on its way, so that
     /// a rate that could be higher is found.
     pub(crate) fn budget_bytes(&self, floor: u64) -> u64 {

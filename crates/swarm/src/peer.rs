@@ -16,14 +16,19 @@ const REST_MAX: Duration = Duration::from_secs(8);
 pub(crate) struct Request {
     pub(crate) chunk: ChunkIndex,
     pub(crate) asked_at: Time,
-    pub(crate) arrived_bytes: u32,
+    /// How many of its bytes have not come yet.
+    pub(crate) due_bytes: u32,
+    /// Whether the other end has begun to send it. Until then it is in a queue there.
+    pub(crate) is_started: bool,
 }
 
-impl Request {
-    /// Whether its bytes have begun to come. Until then it is in a queue at the other end.
-    pub(crate) fn has_started(&self) -> bool {
-        self.arrived_bytes > 0
-    }
+/// What came of a chunk.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    /// How many bytes that were due.
+    pub(crate) bytes: u32,
+    /// Whether they are the first of their chunk.
+    pub(crate) is_first: bool,
 }
 
 /// A chunk that the peer asked for.
@@ -31,6 +36,12 @@ pub(crate) struct Want {
     pub(crate) chunk: ChunkIndex,
     /// Numbers all wants of a machine in the order in which they came.
     pub(crate) turn: u64,
+}
+
+/// A chunk that is being sent to the peer.
+pub(crate) struct Upload {
+    pub(crate) chunk: ChunkIndex,
+    pub(crate) since: Time,
 }
 
 /// Whether a peer is asked for chunks.
@@ -51,17 +62,22 @@ pub(crate) struct Peer {
     pub(crate) failures: u32,
     /// Since when it owes us bytes and none came; none when nothing is due.
     pub(crate) quiet_since: Option<Time>,
+    /// When bytes came from it last.
+    pub(crate) progress_at: Option<Time>,
     /// What it was asked for, the oldest first.
     pub(crate) requests: Vec<Request>,
-    /// Bytes of `requests` that have not come yet.
+    /// What is due of `requests`, and of those among them that have started, in bytes.
     pub(crate) due_bytes: u64,
+    pub(crate) started_bytes: u64,
+    /// How many of `requests` have started.
+    pub(crate) started: usize,
     pub(crate) pace: Pace,
     /// Whether it is in the list of those that can perhaps be asked for more.
     pub(crate) is_hungry: bool,
     /// What it asked us for, and what is being sent to it.
     pub(crate) wants: Vec<Want>,
-    pub(crate) uploads: Vec<ChunkIndex>,
-    /// How much of our news it has been told, and when it was told last.
+    pub(crate) uploads: Vec<Upload>,
+    /// How much of our news it has been told, when it was told last, and when it is to be told.
     pub(crate) told: u64,
     pub(crate) told_at: Option<Time>,
     pub(crate) tell_at: Option<Time>,
@@ -75,8 +91,11 @@ impl Peer {
             standing: Standing::Usable,
             failures: 0,
             quiet_since: None,
+            progress_at: None,
             requests: Vec::new(),
             due_bytes: 0,
+            started_bytes: 0,
+            started: 0,
             pace: Pace::new(),
             is_hungry: false,
             wants: Vec::new(),
@@ -91,8 +110,17 @@ impl Peer {
         self.standing == Standing::Usable
     }
 
+    /// Whether it was asked and has started nothing.
+    pub(crate) fn is_queue(&self) -> bool {
+        self.started == 0 && !self.requests.is_empty()
+    }
+
     pub(crate) fn request(&self, chunk: ChunkIndex) -> Option<&Request> {
         self.requests.iter().find(|request| request.chunk == chunk)
+    }
+
+    pub(crate) fn is_sent(&self, chunk: ChunkIndex) -> bool {
+        self.uploads.iter().any(|upload| upload.chunk == chunk)
     }
 
     /// Notes that a chunk of so many bytes was asked for.
@@ -101,46 +129,53 @@ impl Peer {
             self.pace.start(now);
             self.quiet_since = Some(now);
         }
-        self.requests.push(Request { chunk, asked_at: now, arrived_bytes: 0 });
+        self.requests.push(Request { chunk, asked_at: now, due_bytes: bytes, is_started: false });
         self.due_bytes += u64::from(bytes);
     }
 
-    /// Takes a request of so many bytes back; says whether there was one.
-    pub(crate) fn remove_request(&mut self, chunk: ChunkIndex, bytes: u32) -> bool {
-        let Some(at) = self.requests.iter().position(|request| request.chunk == chunk) else {
-            return false;
-        };
-        self.due_bytes -= u64::from(bytes - self.requests.remove(at).arrived_bytes);
+    /// Takes a request back, if there is one.
+    pub(crate) fn remove_request(&mut self, chunk: ChunkIndex) -> Option<Request> {
+        let at = self.requests.iter().position(|request| request.chunk == chunk)?;
+        let request = self.requests.remove(at);
+        self.due_bytes -= u64::from(request.due_bytes);
+        if request.is_started {
+            self.started -= 1;
+            self.started_bytes -= u64::from(request.due_bytes);
+        }
         if self.requests.is_empty() {
             self.quiet_since = None;
         }
-        true
+        Some(request)
     }
 
-    /// Notes bytes of a chunk of `chunk_bytes`. Says whether the peer can perhaps be asked for more.
-    pub(crate) fn progress(&mut self, now: Time, chunk: ChunkIndex, bytes: u32, chunk_bytes: u32) -> bool {
+    /// Notes that a chunk has started, or that more of it came.
+    pub(crate) fn progress(&mut self, now: Time, chunk: ChunkIndex, bytes: u32) -> Arrival {
         self.failures = 0;
+        self.progress_at = Some(now);
         if self.quiet_since.is_some() {
             self.quiet_since = Some(now);
         }
         let Some(request) = self.requests.iter_mut().find(|request| request.chunk == chunk) else {
-            return false;
+            return Arrival { bytes: 0, is_first: false };
         };
-        if !request.has_started() {
+        let is_first = !request.is_started;
+        if is_first {
+            request.is_started = true;
+            self.started += 1;
+            self.started_bytes += u64::from(request.due_bytes);
             self.pace.answered(now - request.asked_at);
         }
-        let bytes = bytes.min(chunk_bytes - request.arrived_bytes);
-        request.arrived_bytes += bytes;
+        let bytes = bytes.min(request.due_bytes);
+        request.due_bytes -= bytes;
         self.due_bytes -= u64::from(bytes);
-        self.pace.arrived(now, bytes)
+        self.started_bytes -= u64::from(bytes);
+        Arrival { bytes, is_first }
     }
 
-    /// Lets the peer rest after a failure; says until when.
-    pub(crate) fn rest(&mut self, now: Time) -> Time {
+    /// Lets the peer rest after a failure.
+    pub(crate) fn rest(&mut self, now: Time) {
         let doubled = REST_MIN.saturating_mul(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
-        let until = now + doubled.min(REST_MAX);
-        self.standing = Standing::Resting { until };
-        until
+        self.standing = Standing::Resting { until: now + doubled.min(REST_MAX) };
     }
 }

@@ -12,7 +12,8 @@ use drizzle_model::{ChunkIndex, Time};
 use crate::config::{CountCopies, UploadOrder};
 use crate::event::{DropReason, Output, PeerKey, Refusal};
 use crate::fetch::REQUESTS_PER_PEER_MAX;
-use crate::peer::{Peer, Want};
+use crate::peer::{Peer, Upload, Want};
+use crate::slots::Slots;
 use crate::swarm::Swarm;
 
 /// A peer that asks for more chunks at once than this is dropped: the protocol allows it half, the rest is for
@@ -30,12 +31,13 @@ pub(crate) struct Serve {
     /// How many wants wait, over all peers.
     pub(crate) wants: usize,
     /// How many uploads may run.
-    slots: usize,
+    pub(crate) slots: Slots,
     turn: u64,
 }
 
 impl Serve {
-    pub(crate) fn new(slots: usize) -> Self {
+    pub(crate) fn new(uploads_min: usize, uploads_max: usize) -> Self {
+        let slots = Slots::new(uploads_min, uploads_max);
         Self { copies: Box::default(), uploads: 0, wants: 0, slots, turn: 0 }
     }
 
@@ -57,12 +59,12 @@ impl Serve {
 }
 
 /// Copies out, uploads to the peer, chunks it has, its turn.
-type Rank = (u8, usize, u32, u64);
+type Rank = (u8, usize, u32, u32, u64);
 
 impl Swarm {
     pub(crate) fn wanted(&mut self, key: PeerKey, chunk: ChunkIndex) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.wants.iter().any(|want| want.chunk == chunk) || peer.uploads.contains(&chunk) {
+        if peer.wants.iter().any(|want| want.chunk == chunk) || peer.is_sent(chunk) {
             return;
         }
         if peer.wants.len() >= WANTS_PER_PEER_MAX {
@@ -78,32 +80,33 @@ impl Swarm {
         }
     }
 
+    /// An upload that has begun goes on: the cancellation crossed its start, and who cancelled takes it. A peer that
+    /// has the chunk from another says so, and that stops it.
     pub(crate) fn unwanted(&mut self, key: PeerKey, chunk: ChunkIndex) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.uploads.contains(&chunk) {
-            self.outputs.push_back(Output::Stop { peer: key, chunk });
-        }
         self.take_want(key, chunk);
     }
 
-    pub(crate) fn sent(&mut self, _now: Time, key: PeerKey, chunk: ChunkIndex) {
-        if self.end_upload(key, chunk) && self.config.policy.copies == CountCopies::Delivered {
+    pub(crate) fn sent(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
+        let Some(upload) = self.end_upload(key, chunk) else { return };
+        if self.serve.wants > 0 && self.is_seed {
+            self.serve.slots.finished(now, upload.since, self.sizes.bytes(chunk));
+        }
+        if self.config.policy.copies == CountCopies::Delivered {
             self.serve.count_copy(chunk);
         }
     }
 
     pub(crate) fn unsent(&mut self, key: PeerKey, chunk: ChunkIndex) {
-        if self.end_upload(key, chunk) && self.config.policy.copies == CountCopies::InFlight {
+        if self.end_upload(key, chunk).is_some() && self.config.policy.copies == CountCopies::InFlight {
             self.serve.uncount_copy(chunk);
         }
     }
 
-    fn end_upload(&mut self, key: PeerKey, chunk: ChunkIndex) -> bool {
-        let Some(peer) = self.peers.get_mut(&key) else { return false };
-        let Some(at) = peer.uploads.iter().position(|&upload| upload == chunk) else { return false };
-        peer.uploads.swap_remove(at);
+    fn end_upload(&mut self, key: PeerKey, chunk: ChunkIndex) -> Option<Upload> {
+        let peer = self.peers.get_mut(&key)?;
+        let at = peer.uploads.iter().position(|upload| upload.chunk == chunk)?;
         self.serve.uploads -= 1;
-        true
+        Some(peer.uploads.swap_remove(at))
     }
 
     fn take_want(&mut self, key: PeerKey, chunk: ChunkIndex) -> bool {
@@ -119,14 +122,14 @@ impl Swarm {
         self.serve.wants -= peer.wants.len();
         self.serve.uploads -= peer.uploads.len();
         if self.config.policy.copies == CountCopies::InFlight {
-            peer.uploads.iter().for_each(|&chunk| self.serve.uncount_copy(chunk));
+            peer.uploads.iter().for_each(|upload| self.serve.uncount_copy(upload.chunk));
         }
     }
 
     /// A chunk is valid no longer: who wants it is refused, who gets it gets no more of it.
     pub(crate) fn take_back_offers(&mut self, chunk: ChunkIndex) {
         for (&key, peer) in &mut self.peers {
-            if peer.uploads.contains(&chunk) {
+            if peer.is_sent(chunk) {
                 self.outputs.push_back(Output::Stop { peer: key, chunk });
             }
             let waiting = peer.wants.len();
@@ -138,18 +141,21 @@ impl Swarm {
         }
     }
 
-    pub(crate) fn start_uploads(&mut self) {
-        while self.serve.uploads < self.serve.slots
+    pub(crate) fn start_uploads(&mut self, now: Time) {
+        while self.serve.uploads < self.serve.slots.open()
             && let Some((key, chunk)) = self.next_upload()
         {
-            self.start_upload(key, chunk);
+            self.start_upload(now, key, chunk);
+        }
+        if self.serve.uploads < self.serve.slots.open() {
+            self.serve.slots.idle();
         }
     }
 
-    fn start_upload(&mut self, key: PeerKey, chunk: ChunkIndex) {
+    fn start_upload(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         self.take_want(key, chunk);
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.uploads.push(chunk);
+        peer.uploads.push(Upload { chunk, since: now });
         self.serve.uploads += 1;
         if self.serve.copies.is_empty() {
             self.serve.copies = vec![0; self.have.len() as usize].into();
@@ -164,24 +170,34 @@ impl Swarm {
         if self.serve.wants == 0 {
             return None;
         }
+        let mean = (self.peers.values().map(|p| p.have.count() as u64).sum::<u64>() / self.peers.len().max(1) as u64) as u32;
         let best = self.peers.iter().filter_map(|(&key, peer)| {
-            let (rank, chunk) = self.best_want(peer)?;
+            let (rank, chunk) = self.best_want(peer, mean)?;
             Some((rank, key, chunk))
         });
         best.min().map(|(_, key, chunk)| (key, chunk))
     }
 
-    fn best_want(&self, peer: &Peer) -> Option<(Rank, ChunkIndex)> {
-        peer.wants.iter().map(|want| (self.rank(peer, want), want.chunk)).min()
+    fn best_want(&self, peer: &Peer, mean: u32) -> Option<(Rank, ChunkIndex)> {
+        peer.wants.iter().map(|want| (self.rank(peer, want, mean), want.chunk)).min()
     }
 
     /// The lowest is sent first.
-    fn rank(&self, peer: &Peer, want: &Want) -> Rank {
+    fn rank(&self, peer: &Peer, want: &Want, mean: u32) -> Rank {
         match self.config.policy.upload_order {
             UploadOrder::LeastSentFirst => {
-                (self.serve.copies_of(want.chunk), peer.uploads.len(), peer.have.count(), want.turn)
+                let c = self.serve.copies_of(want.chunk).min(2);
+                let out = self.fetch.rarity.count(want.chunk) + u32::from(c);
+                let class = if out == 0 { 0 } else if peer.have.count() + self.have.len() / 64 < mean { 1 } else { 2 };
+                (
+                    class,
+                    out as usize,
+                    peer.uploads.len() as u32,
+                    peer.have.count(),
+                    want.turn,
+                )
             }
-            UploadOrder::FirstCome => (0, 0, 0, want.turn),
+            UploadOrder::FirstCome => (0, 0, 0, 0, want.turn),
         }
     }
 }

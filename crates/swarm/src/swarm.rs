@@ -9,14 +9,33 @@ use crate::announce::News;
 use crate::config::{Config, Mode};
 use crate::event::{DropReason, Input, Output, PeerKey};
 use crate::fetch::Fetch;
+use crate::patience::CHECK_EVERY;
 use crate::peer::Peer;
 use crate::random::Random;
 use crate::serve::Serve;
 use crate::sizes::ChunkSizes;
 
+/// What a machine is doing, in figures: for logs, metrics and tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Requests that are open.
+    pub requests: usize,
+    /// Those of them that have started to come.
+    pub started: usize,
+    /// How many half chunks must have started so that no more are asked for.
+    pub ahead_half_chunks: usize,
+    /// Chunks that others want and that wait for an upload place.
+    pub wants: usize,
+    /// Uploads that run.
+    pub uploads: usize,
+    /// Uploads that may run at present.
+    pub uploads_max: usize,
+}
+
 /// One content on one peer. See the crate's documentation for the contract.
 pub struct Swarm {
     pub(crate) config: Config,
+    pub(crate) is_seed: bool,
     pub(crate) sizes: ChunkSizes,
     pub(crate) random: Random,
     /// What is here.
@@ -38,9 +57,10 @@ impl Swarm {
         let count = sizes.count();
         let have = if have.len() == count { have } else { Bitmap::empty(count) };
         let mut swarm = Self {
+            is_seed: have.is_full(),
             random: Random::new(seed),
             fetch: Fetch::new(count, &have, config.mode),
-            serve: Serve::new(config.uploads),
+            serve: Serve::new(config.uploads + usize::from(have.is_full()) * 2, config.uploads_max),
             news: News::default(),
             peers: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -61,8 +81,8 @@ impl Swarm {
             self.check_on_peers(now);
             self.announce_due(now);
         }
-        self.ask_more(now);
-        self.start_uploads();
+        self.ask_around(now);
+        self.start_uploads(now);
     }
 
     /// The next thing to be done, in order.
@@ -95,6 +115,18 @@ impl Swarm {
         self.have.is_full()
     }
 
+    /// What is going on, in figures.
+    pub fn status(&self) -> Status {
+        Status {
+            requests: self.fetch.requests,
+            started: self.peers.values().map(|peer| peer.started).sum(),
+            ahead_half_chunks: self.fetch.intake.ahead_half_chunks(),
+            wants: self.serve.wants,
+            uploads: self.serve.uploads,
+            uploads_max: self.serve.slots.open(),
+        }
+    }
+
     fn take(&mut self, now: Time, input: Input) {
         match input {
             Input::Connected { peer, have } => self.connected(now, peer, have),
@@ -124,7 +156,7 @@ impl Swarm {
         self.fetch.rarity.add_all(&have);
         self.peers.insert(key, Box::new(Peer::new(have, self.news.end())));
         self.mark_hungry(key);
-        self.wake_by(now + crate::fetch::CHECK_EVERY);
+        self.wake_by(now + CHECK_EVERY);
     }
 
     pub(crate) fn drop_peer(&mut self, key: PeerKey, why: DropReason) {
@@ -144,7 +176,9 @@ impl Swarm {
         let chunks = self.chunks_of(run).filter(|&chunk| self.have.contains(chunk));
         for chunk in chunks.collect::<alloc::vec::Vec<_>>() {
             self.have.remove(chunk);
-            self.fetch.missing_again(chunk, self.config.mode);
+            if self.config.mode == Mode::Fetch {
+                self.fetch.free.insert(chunk);
+            }
             self.take_back_offers(chunk);
         }
         self.retract(run);
@@ -162,7 +196,7 @@ impl Swarm {
     pub(crate) fn got(&mut self, now: Time, chunk: ChunkIndex) {
         self.give_up_requests(chunk);
         self.have.insert(chunk);
-        self.fetch.not_missing(chunk);
+        self.fetch.free.remove(chunk);
         self.note_news(now, chunk);
         self.say_if_complete();
     }

@@ -1,0 +1,11 @@
+//! The swarm machine in the world: peers that speak with each other as the real driver does, good ones and bad ones.
+
+mod checks;
+mod peer;
+mod plan;
+mod run;
+
+pub use checks::{chunk_bound, fluid_bound};
+pub use peer::{Behaviour, Message, Peer};
+pub use plan::{PeerPlan, Plan, Role, Step};
+pub use run::{Outcome, run, run_watched};

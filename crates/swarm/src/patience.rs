@@ -1,0 +1,122 @@
+//! What to do when nothing comes.
+//!
+//! A peer that stops in the middle of a chunk rests for a while; what it owes is asked of others, if others have it. A
+//! request that waits too long in a queue moves to another peer. A peer that owes bytes for a minute and sends none
+//! is disconnected.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use drizzle_model::{ChunkIndex, Time};
+
+use crate::event::{DropReason, Output, PeerKey};
+use crate::peer::{Peer, Standing};
+use crate::swarm::Swarm;
+
+/// How often peers are looked at while something is missing.
+pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(250);
+/// A request that waits this long in a queue moves to another peer that can be asked.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
+/// A peer that owed bytes all this time and sent none is disconnected.
+const DROP_AFTER: Duration = Duration::from_secs(60);
+/// As long as chunks are missing that nobody has, it is said this often.
+const STARVED_EVERY: Duration = Duration::from_secs(5);
+
+impl Swarm {
+    /// Looks at every peer: who rests long enough, who stalls, whose queue is too long.
+    pub(crate) fn check_on_peers(&mut self, now: Time) {
+        for key in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.check_on(now, key);
+        }
+        if !self.is_fetching() || self.peers.is_empty() {
+            return;
+        }
+        if !self.fetch.intake.had_enough {
+            self.fetch.intake.widen();
+            self.mark_all_hungry();
+        }
+        self.say_if_starved(now);
+        self.wake_by(now + CHECK_EVERY);
+    }
+
+    fn check_on(&mut self, now: Time, key: PeerKey) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        if matches!(peer.standing, Standing::Resting { until } if until <= now) {
+            self.end_rest(key);
+        }
+        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(quiet) = peer.quiet_since.map(|since| now - since) else { return };
+        let in_work = peer.requests.iter().find(|request| request.is_started);
+        if quiet >= DROP_AFTER && (in_work.is_some() || peer.failures > 0) {
+            self.drop_peer(key, DropReason::Stalled);
+        } else if let Some(request) = in_work {
+            if peer.is_usable() && quiet >= peer.pace.stall_after(self.sizes.bytes(request.chunk)) {
+                self.stalled(now, key);
+            }
+        } else {
+            self.move_long_waiting(now, key);
+        }
+    }
+
+    /// A peer stopped in the middle of a chunk. What nobody else has stays with it: a slow source is better than none.
+    fn stalled(&mut self, now: Time, key: PeerKey) {
+        self.start_rest(now, key);
+        let Some(peer) = self.peers.get(&key) else { return };
+        let is_elsewhere = |chunk: &ChunkIndex| self.fetch.rarity.count(*chunk) > 0;
+        let owed = peer.requests.iter().map(|request| request.chunk).filter(is_elsewhere);
+        for chunk in owed.collect::<Vec<_>>() {
+            self.cancel(key, chunk);
+        }
+    }
+
+    fn move_long_waiting(&mut self, now: Time, from: PeerKey) {
+        let Some(peer) = self.peers.get(&from) else { return };
+        let waiting = peer.requests.iter().filter(|request| now - request.asked_at >= QUEUE_PATIENCE);
+        for chunk in waiting.map(|request| request.chunk).collect::<Vec<_>>() {
+            self.move_to_any(now, chunk, from);
+        }
+    }
+
+    fn move_to_any(&mut self, now: Time, chunk: ChunkIndex, from: PeerKey) {
+        let fits =
+            |peer: &Peer| peer.have.contains(chunk) && peer.request(chunk).is_none() && self.can_ask(peer);
+        let others = self.peers.iter().filter(|(_, peer)| fits(peer)).map(|(&key, _)| key);
+        let others: Vec<_> = others.collect();
+        if !others.is_empty() {
+            let to = others[self.random.below(others.len() as u32) as usize];
+            self.cancel(from, chunk);
+            self.ask(now, to, chunk);
+        }
+    }
+
+    pub(crate) fn start_rest(&mut self, now: Time, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.is_usable() {
+            self.fetch.rarity.remove_all(&peer.have);
+        }
+        peer.rest(now);
+        self.wake_by(now + CHECK_EVERY);
+    }
+
+    pub(crate) fn end_rest(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !peer.is_usable() {
+            peer.standing = Standing::Usable;
+            self.fetch.rarity.add_all(&peer.have);
+        }
+        self.mark_hungry(key);
+    }
+
+    fn say_if_starved(&mut self, now: Time) {
+        let is_nowhere = |(at, free): (usize, &u64)| free & !self.fetch.rarity.held(at) != 0;
+        let is_starved = self.fetch.free.words().iter().enumerate().any(is_nowhere);
+        let is_said = self.fetch.starved_at.is_some_and(|at| now - at < STARVED_EVERY);
+        if is_starved && !is_said {
+            self.outputs.push_back(Output::Starved);
+            self.fetch.starved_at = Some(now);
+        }
+        if !is_starved {
+            self.fetch.starved_at = None;
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What peers say of the chunks that they have, and what comes from them.
+
+use alloc::vec::Vec;
+
+use drizzle_model::{ChunkIndex, ChunkRun, Time};
+
+use crate::event::Output;
+use crate::event::{PeerKey, Refusal};
+use crate::fetch::REQUESTS_PER_PEER_MAX;
+use crate::peer::Peer;
+use crate::swarm::Swarm;
+
+impl Swarm {
+    pub(crate) fn peer_has(&mut self, now: Time, key: PeerKey, run: ChunkRun) {
+        let last = run.last.min(self.have.len().saturating_sub(1));
+        for number in run.first..=last {
+            if let Some(chunk) = self.have.chunk(number) {
+                self.peer_has_chunk(now, key, chunk);
+            }
+        }
+    }
+
+    fn peer_has_chunk(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !peer.have.insert(chunk) {
+            return;
+        }
+        if peer.is_usable() {
+            self.fetch.rarity.add(chunk);
+        }
+        // It got from another what is on its way from here.
+        if peer.is_sent(chunk) {
+            self.outputs.push_back(Output::Stop { peer: key, chunk });
+        }
+        if self.fetch.free.contains(chunk) {
+            self.mark_hungry(key);
+        } else if self.fetch.asked.contains_key(&chunk) {
+            self.move_to_new_holder(now, key, chunk);
+        }
+    }
+
+    pub(crate) fn peer_lost(&mut self, key: PeerKey, run: ChunkRun) {
+        for chunk in self.chunks_of(run).collect::<Vec<_>>() {
+            self.peer_lost_chunk(key, chunk);
+        }
+    }
+
+    fn peer_lost_chunk(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        self.withdraw_request(key, chunk);
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.have.remove(chunk) && peer.is_usable() {
+            self.fetch.rarity.remove(chunk);
+        }
+    }
+
+    pub(crate) fn progress(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex, bytes: u32) {
+        self.adopt(now, key, chunk);
+        let Some(arrival) = self.with_source(key, |peer| peer.progress(now, chunk, bytes)) else { return };
+        self.fetch.intake.arrived(now, arrival.bytes, self.sizes.mean_bytes());
+        if arrival.is_first {
+            self.started(key, chunk);
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !peer.is_usable() {
+            self.end_rest(key);
+        } else if peer.pace.arrived(now, arrival.bytes) {
+            self.mark_hungry(key);
+        }
+    }
+
+    /// A peer begins to send a chunk: it need not wait in the queues of others any longer.
+    fn started(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        let Some(asked) = self.fetch.asked.get_mut(&chunk) else { return };
+        asked.started += 1;
+        if asked.copies == 1 {
+            return;
+        }
+        let waits = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started);
+        let others = self.peers.iter().filter(|(other, peer)| **other != key && waits(peer));
+        for other in others.map(|(&other, _)| other).collect::<Vec<_>>() {
+            self.cancel(other, chunk);
+            self.mark_hungry(other);
+        }
+    }
+
+    /// What was cancelled may come all the same, since the cancellation crossed its start: it counts as asked for
+    /// again.
+    fn adopt(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
+        let fits = |peer: &Peer| peer.have.contains(chunk) && peer.requests.len() < REQUESTS_PER_PEER_MAX;
+        if self.fetch.free.contains(chunk) && self.peers.get(&key).is_some_and(|peer| fits(peer)) {
+            self.note_request(now, key, chunk);
+        }
+    }
+
+    pub(crate) fn received(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
+        // What was not reported as progress came now.
+        self.progress(now, key, chunk, u32::MAX);
+        self.withdraw_request(key, chunk);
+        if chunk.number() < self.have.len() && !self.have.contains(chunk) {
+            self.got(now, chunk);
+        }
+        self.mark_hungry(key);
+    }
+
+    pub(crate) fn refused(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex, reason: Refusal) {
+        match reason {
+            Refusal::Missing | Refusal::Changed | Refusal::Unreadable => self.peer_lost_chunk(key, chunk),
+            Refusal::Busy => {
+                self.withdraw_request(key, chunk);
+                self.start_rest(now, key);
+            }
+        }
+        self.mark_hungry(key);
+    }
+
+    /// The chunk has come: cancels it wherever else it was asked for. Who is sending it is told at once that it is here,
+    /// and stops.
+    pub(crate) fn give_up_requests(&mut self, chunk: ChunkIndex) {
+        if !self.fetch.asked.contains_key(&chunk) {
+            return;
+        }
+        let asked = self.peers.iter().filter(|(_, peer)| peer.request(chunk).is_some());
+        for key in asked.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.cancel(key, chunk);
+            if let Some(peer) = self.peers.get_mut(&key) {
+                peer.told_at = None;
+            }
+            self.mark_hungry(key);
+        }
+    }
+
+    /// A peer has got a chunk that is asked of another. If it still waits there, it may be had here sooner, and leaves
+    /// the other, who may be the only one to have what it has, to do something else.
+    fn move_to_new_holder(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
+        let has_waiting = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started);
+        let Some((&from, source)) = self.peers.iter().find(|(_, peer)| has_waiting(peer)) else { return };
+        let is_seed = source.have.is_full();
+        let is_drawn = is_seed || self.random.below(self.fetch.rarity.count(chunk).max(1)) == 0;
+        if from != key && is_drawn && self.peers.get(&key).is_some_and(|peer| self.can_ask(peer)) {
+            self.cancel(from, chunk);
+            self.ask(now, key, chunk);
+        }
+    }
+
+    /// Takes back all that a peer that is gone was asked for.
+    pub(crate) fn forget_source(&mut self, key: PeerKey, peer: &Peer) {
+        if peer.is_usable() {
+            self.fetch.rarity.remove_all(&peer.have);
+        }
+        self.fetch.intake.count_out(peer);
+        self.fetch.hungry.retain(|&hungry| hungry != key);
+        peer.requests.iter().for_each(|request| self.fetch.ask_less(request));
+    }
+}

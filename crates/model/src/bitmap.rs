@@ -121,10 +121,14 @@ impl Bitmap {
     pub fn insert_run(&mut self, run: ChunkRun) {
         let end = run.last.saturating_add(1).min(self.len);
         for at in run.first / 64..end.div_ceil(64) {
+            let word = &mut self.words[at as usize];
+            // A run may be said again and again, by strangers too: what is there already costs next to nothing.
+            if *word == u64::MAX {
+                continue;
+            }
             let from = run.first.saturating_sub(at * 64).min(64);
             let to = (end - at * 64).min(64);
             let mask = Self::low_bits(to) & !Self::low_bits(from);
-            let word = &mut self.words[at as usize];
             self.ones += (mask & !*word).count_ones();
             *word |= mask;
         }

@@ -13,6 +13,7 @@ mod queue;
 mod random;
 pub mod swarm;
 mod transfer;
+mod transfers;
 mod world;
 
 pub use host::{Actions, Event, Host, HostId};

@@ -13,7 +13,7 @@ use crate::host::{Action, Actions, Event, Host, HostId};
 use crate::link::Link;
 use crate::queue::Queue;
 use crate::random::{Random, mix};
-use crate::transfer::Transfers;
+use crate::transfers::Transfers;
 
 /// What becomes of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,48 +5,18 @@
 //! of it with the next that it lacks, or after a second, so that it knows how far we are.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use drizzle_model::{ChunkIndex, ChunkRun, Time};
 
 use crate::event::{Output, PeerKey};
+use crate::news::News;
 use crate::swarm::Swarm;
 
 /// How long a peer is left without news that it has no use for.
 const IDLE_NEWS_AFTER: Duration = Duration::from_secs(1);
 /// So many news that not everyone has heard are kept at most; a peer that lags further behind is told them early.
 const NEWS_MAX: usize = 4096;
-
-/// Chunks that came, in order, as far as not every peer has been told.
-#[derive(Default)]
-pub(crate) struct News {
-    /// The number of the first that is kept.
-    first: u64,
-    chunks: VecDeque<ChunkIndex>,
-}
-
-impl News {
-    /// The number that the next will have.
-    pub(crate) fn end(&self) -> u64 {
-        self.first + self.chunks.len() as u64
-    }
-
-    /// The chunks from that number on, sorted, as runs.
-    fn runs_since(&self, told: u64) -> Vec<ChunkRun> {
-        let skip = told.saturating_sub(self.first) as usize;
-        let mut numbers: Vec<_> = self.chunks.iter().skip(skip).map(|chunk| chunk.number()).collect();
-        numbers.sort_unstable();
-        let of_run = |run: &[u32]| ChunkRun { first: run[0], last: run[run.len() - 1] };
-        numbers.chunk_by(|a, b| a + 1 == *b).map(of_run).collect()
-    }
-
-    fn forget_before(&mut self, number: u64) {
-        let count = (number.saturating_sub(self.first) as usize).min(self.chunks.len());
-        self.chunks.drain(..count);
-        self.first += count as u64;
-    }
-}
 
 impl Swarm {
     /// Notes that a chunk came, and tells whom it is time to tell.

@@ -7,7 +7,8 @@ use alloc::string::String;
 use drizzle_model::ChunkIndex;
 
 use crate::config::Mode;
-use crate::fetch::{Asked, REQUESTS_PER_PEER_MAX};
+use crate::fetch::REQUESTS_PER_PEER_MAX;
+use crate::fetching::Asked;
 use crate::peer::{Peer, Request};
 use crate::swarm::Swarm;
 

@@ -8,18 +8,14 @@
 //! chunk that it has. A peer that is sending is asked for as much as keeps its link busy ([`crate::pace`]); others are
 //! asked as long as not enough comes ([`crate::intake`]). What to do when nothing comes stands in [`crate::patience`].
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use drizzle_model::{Bitmap, ChunkIndex, Time};
+use drizzle_model::{ChunkIndex, Time};
 
-use crate::config::Mode;
 use crate::event::{Output, PeerKey};
-use crate::intake::Intake;
-use crate::patience::CHECK_EVERY;
-use crate::peer::{Peer, Request};
-use crate::rarity::Rarity;
+use crate::pace::CHECK_EVERY;
+use crate::peer::Peer;
 use crate::swarm::Swarm;
 
 /// The most chunks asked of one peer at once. The protocol allows this many, so that an uploader's queue is bounded.
@@ -31,71 +27,6 @@ const ENDGAME_QUEUES: u8 = 4;
 /// A peer that sent something so short a time ago is still at it, whatever stands in its queue: on a fast link there
 /// are many chunks in this time.
 const AT_IT: Duration = Duration::from_millis(20);
-
-/// Of how many peers a chunk is asked, and how many of them have begun to send it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Asked {
-    pub(crate) copies: u8,
-    pub(crate) started: u8,
-}
-
-/// The downloading half's state.
-pub(crate) struct Fetch {
-    /// Missing, and asked of nobody.
-    pub(crate) free: Bitmap,
-    /// Missing, and asked of so many peers.
-    pub(crate) asked: BTreeMap<ChunkIndex, Asked>,
-    /// How many usable peers have each chunk.
-    pub(crate) rarity: Rarity,
-    /// Peers that can perhaps be asked for more.
-    pub(crate) hungry: Vec<PeerKey>,
-    /// How many requests are open, over all peers.
-    pub(crate) requests: usize,
-    /// Whether a chunk became free since all were looked at.
-    is_freed: bool,
-    pub(crate) intake: Intake,
-    /// When it was said last that chunks are missing that nobody has.
-    pub(crate) starved_at: Option<Time>,
-}
-
-impl Fetch {
-    pub(crate) fn new(chunk_count: u32, have: &Bitmap, mode: Mode) -> Self {
-        let mut free = Bitmap::empty(chunk_count);
-        if mode == Mode::Fetch {
-            have.missing().for_each(|chunk| _ = free.insert(chunk));
-        }
-        Self {
-            free,
-            asked: BTreeMap::new(),
-            rarity: Rarity::new(chunk_count),
-            hungry: Vec::new(),
-            requests: 0,
-            is_freed: false,
-            intake: Intake::new(),
-            starved_at: None,
-        }
-    }
-
-    /// One peer more is asked for the chunk.
-    fn ask_more(&mut self, chunk: ChunkIndex) {
-        self.free.remove(chunk);
-        self.asked.entry(chunk).or_default().copies += 1;
-        self.requests += 1;
-    }
-
-    /// One peer less is asked for the chunk; if it was the last, the chunk is free.
-    pub(crate) fn ask_less(&mut self, request: &Request) {
-        self.requests -= 1;
-        let Some(asked) = self.asked.get_mut(&request.chunk) else { return };
-        asked.copies -= 1;
-        asked.started -= u8::from(request.is_started);
-        if asked.copies == 0 {
-            self.asked.remove(&request.chunk);
-            self.free.insert(request.chunk);
-            self.is_freed = true;
-        }
-    }
-}
 
 impl Swarm {
     /// Changes a peer's requests, and keeps the sums over all peers right.

@@ -115,7 +115,7 @@ impl Intake {
 
     /// Whether what has started is enough, where chunks have so many bytes on average.
     pub(crate) fn is_enough(&self, chunk_bytes: u64) -> bool {
-        let ahead = chunk_bytes * self.ahead * 5 / 3 / 4;
+        let ahead = chunk_bytes * self.ahead / 2;
         self.started_bytes >= ahead.max(self.rate / 1000 * LEAD_MS)
     }
 

@@ -17,6 +17,8 @@ const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
 /// the checks, keeps the delay by a source that stalls below three seconds.
 const STALL_MIN: Duration = Duration::from_millis(1000);
 const STALL_MAX: Duration = Duration::from_millis(2250);
+/// How often peers are looked at while something is missing.
+pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(250);
 
 /// What was measured of one peer.
 pub(crate) struct Pace {

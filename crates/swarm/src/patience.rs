@@ -10,11 +10,10 @@ use core::time::Duration;
 use drizzle_model::{ChunkIndex, Time};
 
 use crate::event::{DropReason, Output, PeerKey};
+use crate::pace::CHECK_EVERY;
 use crate::peer::{Peer, Standing};
 use crate::swarm::Swarm;
 
-/// How often peers are looked at while something is missing.
-pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(250);
 /// A request that waits this long in a queue moves to another peer that can be asked.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
 /// A peer that owed bytes all this time and sent none is disconnected.

@@ -4,7 +4,6 @@
 //! chunk that has left already finds it at another peer. Then the peer to which least is being sent, then the neediest,
 //! which has the fewest chunks, then who asked first. Copies count from the start of their upload.
 
-use alloc::boxed::Box;
 use alloc::vec;
 
 use drizzle_model::{ChunkIndex, Time};
@@ -13,7 +12,6 @@ use crate::config::{CountCopies, UploadOrder};
 use crate::event::{DropReason, Output, PeerKey, Refusal};
 use crate::fetch::REQUESTS_PER_PEER_MAX;
 use crate::peer::{Peer, Upload, Want};
-use crate::slots::Slots;
 use crate::swarm::Swarm;
 
 /// A peer that asks for more chunks at once than this is dropped: the protocol allows it half, the rest is for
@@ -21,42 +19,6 @@ use crate::swarm::Swarm;
 const WANTS_PER_PEER_MAX: usize = 2 * REQUESTS_PER_PEER_MAX;
 /// More wants than this, over all peers, are refused as busy: the next upload is found by looking at all of them.
 const WANTS_MAX: usize = 8192;
-
-/// The uploading half's state.
-pub(crate) struct Serve {
-    /// How many uploads of each chunk count as copies that are out; empty until one was asked for.
-    pub(crate) copies: Box<[u8]>,
-    /// How many uploads run, over all peers.
-    pub(crate) uploads: usize,
-    /// How many wants wait, over all peers.
-    pub(crate) wants: usize,
-    /// How many uploads may run.
-    pub(crate) slots: Slots,
-    turn: u64,
-}
-
-impl Serve {
-    pub(crate) fn new(uploads_min: usize, uploads_max: usize) -> Self {
-        let slots = Slots::new(uploads_min, uploads_max);
-        Self { copies: Box::default(), uploads: 0, wants: 0, slots, turn: 0 }
-    }
-
-    fn copies_of(&self, chunk: ChunkIndex) -> u8 {
-        self.copies.get(chunk.position()).copied().unwrap_or(0)
-    }
-
-    fn count_copy(&mut self, chunk: ChunkIndex) {
-        if let Some(copies) = self.copies.get_mut(chunk.position()) {
-            *copies = copies.saturating_add(1);
-        }
-    }
-
-    fn uncount_copy(&mut self, chunk: ChunkIndex) {
-        if let Some(copies) = self.copies.get_mut(chunk.position()) {
-            *copies = copies.saturating_sub(1);
-        }
-    }
-}
 
 /// Copies out, uploads to the peer, chunks it has, its turn.
 type Rank = (u8, usize, u32, u32, u64);
@@ -170,7 +132,8 @@ impl Swarm {
         if self.serve.wants == 0 {
             return None;
         }
-        let mean = (self.peers.values().map(|p| p.have.count() as u64).sum::<u64>() / self.peers.len().max(1) as u64) as u32;
+        let mean = (self.peers.values().map(|p| p.have.count() as u64).sum::<u64>()
+            / self.peers.len().max(1) as u64) as u32;
         let best = self.peers.iter().filter_map(|(&key, peer)| {
             let (rank, chunk) = self.best_want(peer, mean)?;
             Some((rank, key, chunk))
@@ -188,14 +151,14 @@ impl Swarm {
             UploadOrder::LeastSentFirst => {
                 let c = self.serve.copies_of(want.chunk).min(2);
                 let out = self.fetch.rarity.count(want.chunk) + u32::from(c);
-                let class = if out == 0 { 0 } else if peer.have.count() + self.have.len() / 64 < mean { 1 } else { 2 };
-                (
-                    class,
-                    out as usize,
-                    peer.uploads.len() as u32,
-                    peer.have.count(),
-                    want.turn,
-                )
+                let class = if out == 0 {
+                    0
+                } else if peer.have.count() + self.have.len() / 64 < mean {
+                    1
+                } else {
+                    2
+                };
+                (class, out as usize, peer.uploads.len() as u32, peer.have.count(), want.turn)
             }
             UploadOrder::FirstCome => (0, 0, 0, 0, want.turn),
         }

@@ -5,14 +5,14 @@ use alloc::collections::{BTreeMap, VecDeque};
 
 use drizzle_model::{Bitmap, ChunkIndex, ChunkRun, Time};
 
-use crate::announce::News;
 use crate::config::{Config, Mode};
 use crate::event::{DropReason, Input, Output, PeerKey};
-use crate::fetch::Fetch;
-use crate::patience::CHECK_EVERY;
+use crate::fetching::Fetch;
+use crate::news::News;
+use crate::pace::CHECK_EVERY;
 use crate::peer::Peer;
 use crate::random::Random;
-use crate::serve::Serve;
+use crate::serving::Serve;
 use crate::sizes::ChunkSizes;
 
 /// What a machine is doing, in figures: for logs, metrics and tests.
@@ -60,7 +60,7 @@ impl Swarm {
             is_seed: have.is_full(),
             random: Random::new(seed),
             fetch: Fetch::new(count, &have, config.mode),
-            serve: Serve::new(config.uploads + usize::from(have.is_full()) * 2, config.uploads_max),
+            serve: Serve::new(config.uploads, config.uploads_max),
             news: News::default(),
             peers: BTreeMap::new(),
             outputs: VecDeque::new(),

@@ -226,7 +226,7 @@ impl Asking<'_> {
     /// Brings all of a small content into memory, each chunk checked as it is whole. The source may send what was asked
     /// for in any order.
     async fn content(&mut self, geometry: Geometry, chunks: &ChunkHashes) -> Result<Vec<u8>, DescribeError> {
-        let mut unasked = geometry.chunks().map(|chunk| chunk.number());
+        let mut unasked = geometry.chunks().map(ChunkIndex::number);
         let mut arriving = HashMap::new();
         let (mut whole, mut content) = (BTreeMap::new(), Vec::new());
         let first: Vec<u32> = unasked.by_ref().take(WINDOW).collect();

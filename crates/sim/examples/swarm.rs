@@ -95,7 +95,10 @@ fn main() {
             trace(world);
         }
     };
-    let outcome = run_watched(&plan, watch).unwrap_or_else(|failure| panic!("{failure}"));
+    let outcome = run_watched(&plan, watch).unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        std::process::exit(1)
+    });
     let real = start.elapsed();
     let makespan = outcome.makespan.unwrap_or(Duration::MAX);
     let at = |percent: usize| {

@@ -203,7 +203,7 @@ impl Running {
                 self.refuse(peer, format!("chunk {chunk} is not what was asked for; the peer is dropped"));
             }
             ContentEvent::Violation { peer, reason } => {
-                self.refuse(peer, format!("it broke the protocol: {reason}"))
+                self.refuse(peer, format!("it broke the protocol: {reason}"));
             }
             ContentEvent::SourceChanged { peer } => {
                 if !self.changed.contains(&peer) {

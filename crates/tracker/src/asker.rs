@@ -7,6 +7,7 @@
 //! that somebody looks at may not, so the host that was asked must be a name of loopback.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -30,13 +31,25 @@ pub(crate) struct Asker {
     pub(crate) local: IpAddr,
     /// The ticket that was found good on this connection, and when.
     checked: Arc<Mutex<Option<(Ticket, Time)>>>,
+    /// Whether somebody has been let in on this connection.
+    is_admitted: Arc<AtomicBool>,
 }
 
 impl Asker {
     pub(crate) fn new(peer: Option<PeerId>, remote: SocketAddr, local: SocketAddr) -> Self {
         // A socket for both families shows an IPv4 address as an IPv6 one.
         let (remote, local) = (remote.ip().to_canonical(), local.ip().to_canonical());
-        Self { peer, remote, local, checked: Arc::default() }
+        Self { peer, remote, local, checked: Arc::default(), is_admitted: Arc::default() }
+    }
+
+    /// Whether the asker has joined on this connection, or shown what lets it in.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.is_admitted.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the asker belongs here.
+    pub(crate) fn admit(&self) {
+        self.is_admitted.store(true, Ordering::Relaxed);
     }
 
     /// Where the asker finds an address that a peer registered from, and whether that is the tracker's own machine: what is
@@ -110,6 +123,7 @@ impl FromRequestParts<Arc<Tracker>> for Member {
         let bytes = encoding::decode(shown).ok_or_else(|| refused(&"the ticket is not base64"))?;
         let ticket = Ticket::from_bytes(&bytes).map_err(|error| refused(&error))?;
         asker.check(&peer, &ticket, tracker).map_err(|error| refused(&error))?;
+        asker.admit();
         Ok(Self { peer, ticket })
     }
 }
@@ -126,6 +140,7 @@ impl FromRequestParts<Arc<Tracker>> for Reader {
             Member::from_request_parts(parts, tracker).await?;
         } else {
             check_local(&asker, &parts.headers, tracker)?;
+            asker.admit();
         }
         Ok(Self(asker))
     }

@@ -20,6 +20,7 @@ mod catalogue;
 mod client;
 mod client_error;
 mod clock;
+mod connections;
 mod encoding;
 pub mod limits;
 mod network;

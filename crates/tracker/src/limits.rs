@@ -6,6 +6,14 @@ use std::time::Duration;
 /// [`HEADER_TIMEOUT`]. A connection costs some 30 kB.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
+/// Connections at one time from one host: an IPv4 address, or the 64 bits of an IPv6 one that a network gives to a host. A quarter of
+/// all, so that no single host can keep the others out, while thousands of peers behind one translator still get in.
+pub const CONNECTIONS_PER_HOST_MAX: usize = CONNECTIONS_MAX / 4;
+
+/// How long a connection stays on which nobody has joined, or shown what lets them in. An honest peer does so with its first
+/// request.
+pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long a connection may be silent between two requests, and how long the head of a request may take. Longer
 /// than two renewals at the usual interval, so that a peer's connection stays.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -70,6 +70,7 @@ async fn health() -> Json<serde_json::Value> {
 async fn join(
     State(tracker): App,
     Caller(peer): Caller,
+    asker: Asker,
     Body(request): Body<api::JoinDto, JOIN_BYTES_MAX>,
 ) -> Answer<api::JoinedDto> {
     let proof = request.proof.as_deref().map(join_proof).transpose()?;
@@ -82,6 +83,7 @@ async fn join(
         return Err(Problem::new(ProblemKind::Refused, why));
     }
     let number = tracker.catalogue.join(peer).map_err(busy)?.number();
+    asker.admit();
     tracing::info!(number, ?peer, "peer joined");
     Ok(Json(api::JoinedDto {
         ticket: tracker.issue(peer),

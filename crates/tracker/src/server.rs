@@ -11,7 +11,6 @@ use drizzle_net::{Accepted, Acceptor, Connection};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutWriter;
 use tower::ServiceExt;
@@ -19,10 +18,17 @@ use tower::ServiceExt;
 use crate::asker::Asker;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
-use crate::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADER_TIMEOUT, WRITE_TIMEOUT};
+use crate::connections::{Connections, Place, Room};
+use crate::limits::{
+    ADMISSION_TIMEOUT, CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, HEAD_BYTES_MAX, HEADER_TIMEOUT,
+    WRITE_TIMEOUT,
+};
 use crate::network::Network;
 use crate::routes::router;
 use crate::tracker::Tracker;
+
+const ROOM: Room =
+    Room { connections_max: CONNECTIONS_MAX, connections_per_host_max: CONNECTIONS_PER_HOST_MAX };
 
 /// How long to wait when the system cannot give another connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -35,7 +41,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Server {
     tracker: Arc<Tracker>,
     router: Router,
-    connections: Arc<Semaphore>,
+    connections: Arc<Connections>,
 }
 
 impl Server {
@@ -49,7 +55,7 @@ impl Server {
         let tracker = Arc::new(Tracker::new(network, Arc::new(clock)));
         tokio::spawn(tick(Arc::downgrade(&tracker)));
         let router = router(Arc::clone(&tracker));
-        Self { tracker, router, connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+        Self { tracker, router, connections: Connections::new(ROOM) }
     }
 
     /// Whose tracker this is.
@@ -107,13 +113,12 @@ impl Server {
         });
     }
 
-    fn room(&self, from: SocketAddr) -> Option<OwnedSemaphorePermit> {
-        let room = Arc::clone(&self.connections).try_acquire_owned();
-        room.inspect_err(|_| tracing::warn!(%from, max = CONNECTIONS_MAX, "too many connections: closed one"))
-            .ok()
+    fn room(&self, from: SocketAddr) -> Option<Place> {
+        let place = self.connections.place(from.ip());
+        place.inspect_err(|error| tracing::debug!(%from, %error, "a caller was not let in")).ok()
     }
 
-    async fn serve_within(&self, _room: OwnedSemaphorePermit, accepted: Accepted) {
+    async fn serve_within(&self, _place: Place, accepted: Accepted) {
         match accepted {
             Accepted::Api(peer, connection) => {
                 let asker = Asker::new(Some(peer), connection.remote_addr(), connection.local_addr());
@@ -133,19 +138,21 @@ impl Server {
         let mut stream = Box::pin(TimeoutWriter::new(stream));
         stream.as_mut().set_timeout_pinned(Some(WRITE_TIMEOUT));
         let (router, from) = (self.router.clone(), asker.remote);
+        let of_connection = asker.clone();
         let service =
             hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(asker.clone());
+                request.extensions_mut().insert(of_connection.clone());
                 router.clone().oneshot(request.map(axum::body::Body::new))
             });
         let served = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-        if let Err(error) = served {
-            tracing::debug!(%from, %error, "a connection ended early");
+            .serve_connection(TokioIo::new(stream), service);
+        match while_admitted(&asker, served).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(%from, %error, "a connection ended early"),
+            None => tracing::debug!(%from, "hung up on a caller that did not join"),
         }
     }
 }
@@ -153,6 +160,17 @@ impl Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("network", &self.network().id()).finish_non_exhaustive()
+    }
+}
+
+/// Serves the connection to its end, but lets it go when nobody has been let in on it in time: strangers can ask whether the
+/// tracker lives as often as they like, and would keep their places by that.
+async fn while_admitted<T>(asker: &Asker, served: impl Future<Output = T>) -> Option<T> {
+    let mut served = std::pin::pin!(served);
+    match tokio::time::timeout(ADMISSION_TIMEOUT, &mut served).await {
+        Ok(ended) => Some(ended),
+        Err(_) if asker.is_admitted() => Some(served.await),
+        Err(_) => None,
     }
 }
 
@@ -178,11 +196,36 @@ mod tests {
     /// Less than any answer has, so that an answer that nobody reads is stuck.
     const PIPE_BYTES: usize = 64;
 
-    fn call(server: &Server) -> (DuplexStream, impl Future<Output = ()> + use<>) {
+    const HEALTH: &str = "GET /healthz HTTP/1.1\r\n\r\n";
+
+    fn call(server: &Server, peer: Option<PeerId>) -> (DuplexStream, impl Future<Output = ()> + use<>) {
         let (near, far) = duplex(PIPE_BYTES);
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let server = server.clone();
-        (near, async move { server.speak_http(Asker::new(None, here, here), far).await })
+        (near, async move { server.speak_http(Asker::new(peer, here, here), far).await })
+    }
+
+    /// Sends the request and reads its answer; the status.
+    async fn ask(near: &mut DuplexStream, request: &str) -> std::io::Result<u16> {
+        near.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            answer.push(near.read_u8().await?);
+        }
+        Ok(String::from_utf8(answer).unwrap()[9..12].parse().unwrap())
+    }
+
+    /// Asks every few seconds until the tracker hangs up: how long that took, at most an hour.
+    async fn lasts(server: &Server, peer: Option<PeerId>, first: &str, request: &str) -> Duration {
+        let (mut near, served) = call(server, peer);
+        let (served, began) = (tokio::spawn(served), tokio::time::Instant::now());
+        ask(&mut near, first).await.unwrap();
+        while began.elapsed() < Duration::from_secs(60 * 60) && !served.is_finished() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // It may have hung up in this very second.
+            let _ = ask(&mut near, request).await;
+        }
+        began.elapsed()
     }
 
     /// In time that is made to pass: a connection is at an end within a minute wherever its caller fell silent.
@@ -190,30 +233,54 @@ mod tests {
     async fn what_is_silent_ends() {
         let server = Server::new(Network::ephemeral(Admission::Open).unwrap());
         for said in ["", "GET /heal", "GET /healthz HTTP/1.1\r\n\r\n"] {
-            let (mut near, served) = call(&server);
+            let (mut near, served) = call(&server, None);
             near.write_all(said.as_bytes()).await.unwrap();
             let ended = tokio::time::timeout(Duration::from_secs(60), served).await;
             assert!(ended.is_ok(), "still open a minute after {said:?}");
         }
     }
 
-    /// A peer that renews every few seconds keeps its connection for as long as it likes.
+    /// A stranger keeps no place by asking what everybody may ask, nor by tickets and proofs that are none.
     #[tokio::test(start_paused = true)]
-    async fn what_is_not_silent_goes_on() {
-        let server = Server::new(Network::ephemeral(Admission::Open).unwrap());
-        let (mut near, served) = call(&server);
-        let served = tokio::spawn(served);
-        for _ in 0..100 {
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            near.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").await.unwrap();
-            let mut answer = [0; 15];
-            near.read_exact(&mut answer).await.unwrap();
-            assert_eq!(&answer, b"HTTP/1.1 200 OK");
-            let mut rest = Vec::new();
-            while !rest.ends_with(b"}") {
-                rest.push(near.read_u8().await.unwrap());
-            }
+    async fn whoever_does_not_join_is_hung_up_on() {
+        let server = Server::new(Network::ephemeral(Admission::Invited).unwrap());
+        let peer = Some(PeerId::from_bytes([1; 32]));
+        let post = |path, body: &str| {
+            format!("POST {path} HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        };
+        let wrong_proof = post("/v1/join", &format!(r#"{{"proof":"{}"}}"#, "A".repeat(43)));
+        let wrong_ticket = "GET /v1/files HTTP/1.1\r\nauthorization: Bearer AA\r\n\r\n";
+        let wrong_secret = "GET /v1/files HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer AA\r\n\r\n";
+        for (peer, request) in [
+            (peer, HEALTH),
+            (None, HEALTH),
+            (peer, &post("/v1/join", "{}")),
+            (peer, &wrong_proof),
+            (peer, wrong_ticket),
+            (None, wrong_secret),
+        ] {
+            let lasted = lasts(&server, peer, HEALTH, request).await;
+            assert!((ADMISSION_TIMEOUT..2 * ADMISSION_TIMEOUT).contains(&lasted), "{lasted:?}: {request}");
         }
-        assert!(!served.is_finished());
+    }
+
+    /// A peer that renews every few seconds keeps its connection for as long as it likes, and so does one that has joined on it, or
+    /// a page on this machine that may ask.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_belongs_here_stays() {
+        let server = Server::new(Network::ephemeral(Admission::Open).unwrap());
+        let peer = PeerId::from_bytes([1; 32]);
+        let ticket = server.tracker.issue(peer);
+        let renew = format!(
+            "POST /v1/renew HTTP/1.1\r\nauthorization: Bearer {ticket}\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        let join = "POST /v1/join HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
+        let list = "GET /v1/files HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        for (peer, first, then) in
+            [(Some(peer), &*renew, &*renew), (Some(peer), join, HEALTH), (None, list, list)]
+        {
+            let lasted = lasts(&server, peer, first, then).await;
+            assert!(lasted >= Duration::from_secs(60 * 60), "{lasted:?}: {first}");
+        }
     }
 }

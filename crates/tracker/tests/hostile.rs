@@ -38,6 +38,7 @@ async fn tls(tracker: &Tracker, identity: &Identity) -> Connection {
 async fn exchange(mut stream: Connection, request: &[u8]) -> String {
     // The tracker may hang up before it has read all.
     let _ = stream.write_all(request).await;
+    let _ = stream.flush().await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
@@ -191,12 +192,14 @@ async fn a_thousand_idle_and_slow_connections_delay_nobody() {
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(b"{").await.unwrap();
+        stream.flush().await.unwrap();
         slow.push(stream);
     }
     let mut half_heads = Vec::new();
     for _ in 0..20 {
         let mut stream = tls(&tracker, &identity).await;
         stream.write_all(b"GET /v1/fi").await.unwrap();
+        stream.flush().await.unwrap();
         half_heads.push(stream);
     }
     check_honest(&tracker).await;
@@ -222,6 +225,7 @@ async fn large_bodies_that_never_end_take_no_more_than_their_budget() {
         loop {
             let mut stream = tls(&tracker, &identity).await;
             stream.write_all(head.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
             let mut start = [0; 12];
             // One that gets no answer was before one of the slow ones, and took its place.
             match tokio::time::timeout(Duration::from_millis(500), stream.read_exact(&mut start)).await {
@@ -258,7 +262,7 @@ async fn chunks_said_again_and_again_delay_nobody() {
 
     let client = tracker.client();
     client.files(None, 9).await.unwrap();
-    let haves = json!({"files": vec![of_key("runs", json!(runs)); 1500]}).to_string();
+    let haves = json!({"files": vec![of_key("runs", json!(runs)); 4000]}).to_string();
     let request = post("/v1/haves", &ticket, haves.as_bytes());
     let stream = tls(&tracker, &identity).await;
     let repeated = tokio::spawn(async move { exchange(stream, &request).await });

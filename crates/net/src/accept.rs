@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::connection::{Connection, Ends, Protocol, Remote};
 use crate::handshake::{self, HandshakeError};
-use crate::{Identity, NetworkKey, Timeouts, tls};
+use crate::{Identity, NetworkKey, Timeouts, socket, tls};
 
 /// The first byte of a TLS connection: a record that holds handshake messages (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -98,7 +98,7 @@ impl Acceptor {
 }
 
 fn prepare(tcp: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
-    tcp.set_nodelay(true)?;
+    socket::prepare(tcp)?;
     Ok((tcp.peer_addr()?, tcp.local_addr()?))
 }
 

@@ -13,7 +13,7 @@ use crate::connect::connect;
 use crate::connection::{Connection, Ends, Protocol};
 use crate::handshake::{self, HandshakeError};
 use crate::tls::{self, WrongKey};
-use crate::{Identity, Timeouts};
+use crate::{Identity, Timeouts, socket};
 
 pub use crate::tls::Expect;
 
@@ -133,7 +133,7 @@ impl Dialer {
         protocol: Protocol,
         expect: Expect,
     ) -> Result<Connection, HandshakeError> {
-        tcp.set_nodelay(true)?;
+        socket::prepare(&tcp)?;
         let (remote_addr, local_addr) = (tcp.peer_addr()?, tcp.local_addr()?);
         let config = tls::client_config(self.identity.pair(), protocol, expect)?;
         let made = handshake::connect(tcp, Arc::new(config)).await?;

@@ -22,6 +22,7 @@ mod limits;
 mod network_key;
 mod rate;
 mod record;
+mod socket;
 mod ticket;
 mod tls;
 

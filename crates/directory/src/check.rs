@@ -16,6 +16,10 @@ impl Directory {
         self.peers.check_invariants();
         self.files.check_invariants();
         self.holdings.check_invariants();
+        self.past.check_invariants();
+        for key in self.past.keys() {
+            assert_eq!(self.files.id(key), None, "{} is held and of the past", key.name);
+        }
         self.check_counts_of_files();
         self.check_usage();
         for (file, source) in self.suspicions.pairs() {

@@ -1,6 +1,7 @@
 //! The directory itself: peers that come, stay and go. What they register and ask stands in modules of its own.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -9,6 +10,7 @@ use drizzle_model::{FileKey, PeerId, Time};
 
 use crate::files::{FileId, Files};
 use crate::holdings::{Holding, Holdings};
+use crate::past::Past;
 use crate::peers::{Departure, PeerNumber, Peers};
 use crate::quota::Usage;
 use crate::quota::limits::PEERS_MAX;
@@ -58,6 +60,7 @@ pub struct Directory {
     pub(crate) files: Files,
     pub(crate) holdings: Holdings,
     pub(crate) suspicions: Suspicions,
+    pub(crate) past: Past,
     /// Of all peers together.
     pub(crate) partial_chunks: u64,
     pub(crate) version: Version,
@@ -155,6 +158,11 @@ impl Directory {
         self.departures.pop_front()
     }
 
+    /// The files of the past that are not remembered any more, each once. To be called until empty after any other call.
+    pub fn poll_forgotten(&mut self) -> Option<Arc<FileKey>> {
+        self.past.poll_forgotten()
+    }
+
     /// The version of what queries see.
     pub fn version(&self) -> Version {
         self.version
@@ -192,7 +200,7 @@ impl Directory {
         }
     }
 
-    /// Forgets that the peer holds the file, and the file with its last holder; says whether it did hold it.
+    /// Forgets that the peer holds the file; with its last holder the file belongs to the past. Says whether it did hold it.
     pub(crate) fn release(&mut self, file_id: FileId, number: PeerNumber) -> bool {
         let Some(holding) = self.holdings.remove(file_id, number) else { return false };
         self.version.advance();
@@ -204,8 +212,10 @@ impl Directory {
             if let Some(peer) = self.peers.peer_mut(number) {
                 peer.usage = peer.usage.minus(usage(&file.key, holding.partial_chunks()));
             }
-            if file.holders == 0 {
-                self.files.remove(file_id);
+            if file.holders == 0
+                && let Some(file) = self.files.remove(file_id)
+            {
+                self.past.keep(file);
             }
         }
         true

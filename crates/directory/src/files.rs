@@ -70,12 +70,12 @@ impl Files {
         id
     }
 
-    pub(crate) fn remove(&mut self, id: FileId) {
-        if let Some(file) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
-            self.by_key.remove(&file.key);
-            self.by_hash.remove(&(file.key.hash, id));
-            self.free.push(id);
-        }
+    pub(crate) fn remove(&mut self, id: FileId) -> Option<File> {
+        let file = self.slots.get_mut(id.0 as usize)?.take()?;
+        self.by_key.remove(&file.key);
+        self.by_hash.remove(&(file.key.hash, id));
+        self.free.push(id);
+        Some(file)
     }
 
     /// The files behind `after`, in the order of their names. Where each is in the table is not looked up, which would cost
@@ -87,13 +87,7 @@ impl Files {
 
     /// All files of that name.
     pub(crate) fn named<'a>(&'a self, name: &'a RelPath) -> impl Iterator<Item = (FileId, &'a File)> {
-        let least = FileKey {
-            name: name.clone(),
-            hash: ContentHash::from_bytes([0; 32]),
-            size: 0,
-            chunks: 0,
-            kind: ContentKind::File,
-        };
+        let least = least_of_name(name);
         self.by_key
             .range::<FileKey, _>((Bound::Included(&least), Bound::Unbounded))
             .take_while(move |(key, _)| key.name == *name)
@@ -120,5 +114,16 @@ impl Files {
         let count = self.iter().count();
         assert_eq!((self.by_key.len(), self.by_hash.len()), (count, count), "both ways to a file");
         assert_eq!(self.free.len() + count, self.slots.len(), "every slot is taken or free");
+    }
+}
+
+/// The first key that a file of that name can have.
+pub(crate) fn least_of_name(name: &RelPath) -> FileKey {
+    FileKey {
+        name: name.clone(),
+        hash: ContentHash::from_bytes([0; 32]),
+        size: 0,
+        chunks: 0,
+        kind: ContentKind::File,
     }
 }

@@ -5,7 +5,7 @@
 //! answer at once; time comes in with each of them, and a lease that has run out has run out for that very call,
 //! whether or not [`Directory::expire`] was called in between.
 //!
-//! Laws, which [`Directory::check_invariants`] recounts: a file is there as long as somebody holds it; a holder
+//! Laws, which [`Directory::check_invariants`] recounts: a file is held by somebody or of the past; a holder
 //! that is named is a peer with a lease and an address; both directions of "who holds what" say the same; what counts against a
 //! quota is what is there; the version grows when an answer to a query could change, and only then.
 //!
@@ -22,6 +22,7 @@ mod holdings;
 mod list;
 mod load;
 mod locate;
+mod past;
 mod peers;
 mod quota;
 mod register;

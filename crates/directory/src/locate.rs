@@ -10,8 +10,10 @@ use drizzle_model::{Bitmap, ContentHash, FileKey, Mtime, PeerId, RelPath, Time};
 use crate::directory::Directory;
 use crate::files::{File, FileId};
 use crate::holdings::Holding;
+use crate::past::Origin;
 use crate::peers::PeerNumber;
 use crate::quota::limits::{LOCATED_CHUNKS_MAX, LOCATED_FILES_MAX, LOCATED_HOLDERS_MAX, LOCATED_SCAN_MAX};
+use crate::version::Version;
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +57,10 @@ pub struct Located {
     pub mtime: Mtime,
     /// Who registered it first.
     pub registrar: PeerId,
-    /// Whether it is the first of its name that was registered, of those that are there (S4.4). For information: which
+    /// Whether it is the first of its name that was registered, of those that are remembered (S4.4). For information: which
     /// content is right, only its hash says.
     pub is_first_of_name: bool,
-    /// Its holders: those without reports first, then those with something to give, then the least handed out,
+    /// Its holders, maybe none: those without reports first, then those with something to give, then the least handed out,
     /// then at random.
     pub holders: Vec<Holder>,
     /// How many holders there are in all, when they are more than an answer takes.
@@ -76,13 +78,19 @@ struct Candidate<'a> {
 
 impl Directory {
     /// The files that `target` names, the newest first (S2.3), each with its holders; ties among these are broken by
-    /// `seed`, so that askers with different seeds begin with different sources.
+    /// `seed`, so that askers with different seeds begin with different sources. When nobody holds any of them, those that were
+    /// held once are named, without holders.
     pub fn locate(&mut self, now: Time, target: &Target, seed: u64) -> Vec<Located> {
         self.expire(now);
         let mut room = Room { holders: LOCATED_HOLDERS_MAX, chunks: LOCATED_CHUNKS_MAX };
         let files = self.targets(target);
-        let located: Vec<Located> =
+        let mut located: Vec<Located> =
             files.into_iter().filter_map(|file| self.located(now, file, seed, &mut room)).collect();
+        if located.iter().any(|file| file.holders_total > 0) {
+            located.retain(|file| file.holders_total > 0);
+        } else {
+            self.add_past(target, &mut located);
+        }
         for holder in located.iter().flat_map(|file| &file.holders) {
             if let Some(peer) = self.peers.peer_mut(holder.number) {
                 peer.load.hand_out(now);
@@ -103,11 +111,8 @@ impl Directory {
 
     fn located(&self, now: Time, id: FileId, seed: u64, room: &mut Room) -> Option<Located> {
         let file = self.files.file(id)?;
+        // None when all who held it are gone, and the file is about to belong to the past.
         let candidates: Vec<Candidate<'_>> = self.candidates(now, id, seed).collect();
-        // All who held it are gone, and it will be, too.
-        if candidates.is_empty() {
-            return None;
-        }
         let holders_total = candidates.len() as u32;
         let candidates = choose(candidates, room.holders);
         let holders: Vec<Holder> = candidates
@@ -115,16 +120,39 @@ impl Directory {
             .map_while(|candidate| room.take(candidate.holding).then(|| self.holder(candidate)))
             .flatten()
             .collect();
-        let first =
-            self.files.named(&file.key.name).take(LOCATED_SCAN_MAX).map(|(_, file)| file.registered).min();
         Some(Located {
             key: Arc::clone(&file.key),
             mtime: file.mtime,
             registrar: file.registrar,
-            is_first_of_name: first == Some(file.registered),
+            is_first_of_name: self.first_of_name(&file.key.name) == Some(file.registered),
             holders,
             holders_total,
         })
+    }
+
+    /// Adds the files of the past that `target` names.
+    fn add_past(&self, target: &Target, located: &mut Vec<Located>) {
+        let old = |(key, origin): (&Arc<FileKey>, &Origin)| Located {
+            key: Arc::clone(key),
+            mtime: origin.mtime,
+            registrar: origin.registrar,
+            is_first_of_name: self.first_of_name(&key.name) == Some(origin.registered),
+            holders: Vec::new(),
+            holders_total: 0,
+        };
+        let room = LOCATED_FILES_MAX.saturating_sub(located.len());
+        match target {
+            Target::Name(name) => located.extend(self.past.named(name).map(old).take(room)),
+            Target::Hash(hash) => located.extend(self.past.of_hash(*hash).map(old).take(room)),
+        }
+        located.sort_by_key(|file| Reverse(file.mtime));
+    }
+
+    /// When the first file of that name was registered, whether or not somebody holds it.
+    fn first_of_name(&self, name: &RelPath) -> Option<Version> {
+        let held = self.files.named(name).take(LOCATED_SCAN_MAX).map(|(_, file)| file.registered);
+        let past = self.past.named(name).take(LOCATED_SCAN_MAX).map(|(_, origin)| origin.registered);
+        held.chain(past).min()
     }
 
     fn candidates(&self, now: Time, file: FileId, seed: u64) -> impl Iterator<Item = Candidate<'_>> {

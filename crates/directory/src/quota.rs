@@ -17,6 +17,11 @@ pub mod limits {
     pub const HOLDINGS_MAX: usize = 1 << 24;
     /// Chunks of all files that are held in part, of all peers: 1 GiB of bits.
     pub const PARTIAL_CHUNKS_MAX: u64 = 1 << 33;
+    /// Files that nobody holds any more, but whose first registrar is remembered: some 40 MB. Of more, those that were registered
+    /// longest ago are forgotten.
+    pub const PAST_FILES_MAX: usize = 1 << 17;
+    /// All names of such files together, in bytes.
+    pub const PAST_NAME_BYTES_MAX: usize = 32 << 20;
     /// Reports of bad sources that are remembered, of all peers; later ones are refused.
     pub const REPORTS_MAX: usize = 1 << 16;
     /// Reports that are remembered about one source of one file. More would not change its place.

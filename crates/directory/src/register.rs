@@ -8,6 +8,7 @@ use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Geometry, Mtime, Pee
 use crate::directory::{Directory, NotServing, UnknownPeer, usage};
 use crate::files::{File, FileId};
 use crate::holdings::Holding;
+use crate::past::Origin;
 use crate::peers::PeerNumber;
 use crate::quota::QuotaError;
 use crate::quota::limits::{
@@ -158,6 +159,22 @@ impl Directory {
         Ok(files.into_iter().map(register_one).collect())
     }
 
+    /// Puts a file of an earlier directory in, in the order in which they were first registered; whoever holds it registers it
+    /// afterwards. What nobody has registered when [`Directory::restored`] is called stays as a file of the past.
+    pub fn restore(&mut self, key: FileKey, mtime: Mtime, registrar: PeerId) {
+        if self.files.id(&key).is_some() {
+            return;
+        }
+        self.version.advance();
+        self.past.put(Arc::new(key), Origin { mtime, registrar, registered: self.version });
+    }
+
+    /// Everything of an earlier directory is in.
+    pub fn restored(&mut self) {
+        self.version.advance();
+        self.past.trim();
+    }
+
     /// Forgets that the peer holds these files.
     pub fn unregister<'a>(
         &mut self,
@@ -236,10 +253,11 @@ impl Directory {
         usage_after.plus(usage(key, chunks)).exceeds().map_or(Ok(()), |quota| Err(quota.into()))
     }
 
-    /// Puts in a file that the next step gives its first holder.
+    /// Puts in a file that the next step gives its first holder. One that was held before is what it was.
     fn add_file(&mut self, key: FileKey, mtime: Mtime, registrar: PeerId) -> FileId {
         self.version.advance();
-        let registered = self.version;
+        let new = Origin { mtime, registrar, registered: self.version };
+        let Origin { mtime, registrar, registered } = self.past.take(&key).unwrap_or(new);
         self.files.add(File { key: Arc::new(key), mtime, registrar, registered, holders: 0, sources: 0 })
     }
 

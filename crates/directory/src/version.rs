@@ -7,6 +7,9 @@ use core::fmt;
 pub struct Version(u64);
 
 impl Version {
+    pub(crate) const MIN: Self = Self(0);
+    pub(crate) const MAX: Self = Self(u64::MAX);
+
     /// The number itself, from 0.
     pub const fn number(self) -> u64 {
         self.0

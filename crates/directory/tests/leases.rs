@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use drizzle_directory::{Claim, Directory, Filter, NotServing, Registration, Target, UnknownPeer};
-use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time};
+use drizzle_directory::{Claim, Directory, Filter, Have, NotServing, Registration, Target, UnknownPeer};
+use drizzle_model::{ChunkRun, ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time};
+use proptest::prelude::*;
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 /// The newest modification time that is taken here.
@@ -48,11 +49,8 @@ fn a_lease_ends_at_180_seconds_for_every_call() {
     assert_eq!(Directory::LEASE, lease);
     for (now, is_there) in [(lease - NANOSECOND, true), (lease, false)].map(|(d, t)| (at(d), t)) {
         assert_eq!(is_listed(&mut directory(), now), is_there, "list");
-        assert_eq!(
-            !directory().locate(now, &Target::Name(file().key.name), 0).is_empty(),
-            is_there,
-            "locate"
-        );
+        let located = directory().locate(now, &Target::Name(file().key.name), 0);
+        assert_eq!(!located[0].holders.is_empty(), is_there, "locate");
         assert_eq!(directory().renew(now, &peer(1), None).is_ok(), is_there, "renew");
         assert_eq!(directory().leave(now, &peer(1)).is_ok(), is_there, "leave");
         assert_eq!(directory().register(now, &peer(1), [file()], MTIME_MAX).is_ok(), is_there, "register");
@@ -86,6 +84,70 @@ fn a_late_renewal_brings_nothing_back() {
         Err(NotServing::Unknown(UnknownPeer)),
         "it has to join first"
     );
+}
+
+/// What a peer registered anew is what counts, however late an older renewal of its arrives, and so it is with what another
+/// peer put in its place. Would fail if a renewal carried anything but the lease.
+#[test]
+fn a_late_renewal_does_not_bring_back_what_was_replaced() {
+    let mut directory = directory();
+    let key = FileKey { size: 4 << 16, chunks: 4, ..file().key };
+    let first_chunk = Claim::Runs(vec![ChunkRun { first: 0, last: 0 }]);
+    let with = |claim: &Claim| Registration { key: key.clone(), claim: claim.clone(), ..file() };
+    let early = at(Duration::from_secs(10));
+    directory.register(early, &peer(1), [with(&Claim::All)], MTIME_MAX).unwrap();
+    directory.register(early, &peer(1), [with(&first_chunk)], MTIME_MAX).unwrap();
+    directory.renew(at(Duration::from_secs(1)), &peer(1), None).unwrap();
+    let holders = |directory: &mut Directory, now| {
+        let located = directory.locate(now, &Target::Name(key.name.clone()), 0);
+        let of_key = located.into_iter().find(|file| *file.key == key);
+        of_key.map(|file| (file.registrar, file.holders)).unwrap()
+    };
+    let (_, held) = holders(&mut directory, early);
+    assert!(matches!(&held[0].have, Have::Part(chunks) if chunks.count() == 1), "{held:?}");
+
+    // Another peer registers the same file when the first one is gone, and the first one's renewal comes after that.
+    let later = early + Directory::LEASE;
+    directory.join(later, peer(2), Some("10.0.0.2:1".parse().unwrap())).unwrap();
+    directory.register(later, &peer(2), [with(&Claim::All)], MTIME_MAX).unwrap();
+    for now in [later, early] {
+        assert_eq!(directory.renew(now, &peer(1), Some("10.0.0.1:1".parse().unwrap())), Err(UnknownPeer));
+        let (registrar, held) = holders(&mut directory, later);
+        let held: Vec<_> = held.iter().map(|holder| (holder.peer, &holder.have)).collect();
+        assert_eq!((registrar, held), (peer(1), vec![(peer(2), &Have::All)]));
+    }
+    directory.check_invariants();
+}
+
+proptest! {
+    /// Clocks that jump, to and fro, by seconds and by days: a peer is there for a call exactly if no call before, nor this one,
+    /// came 180 s or more after the latest of its renewals by the time that they carried.
+    #[test]
+    fn a_jumping_clock_ends_leases_at_180_seconds_and_brings_nobody_back(
+        jumps in prop::collection::vec(
+            (prop_oneof![-400_i64..400, Just(180), Just(-180), Just(179), Just(86_400), Just(-86_400)], 0..3_u8), 1..60)
+    ) {
+        let mut directory = directory();
+        let (mut now_s, mut deadline_s, mut is_there) = (0_i64, 180_i64, true);
+        for (jump, call) in jumps {
+            now_s = (now_s + jump).max(0);
+            is_there &= now_s < deadline_s;
+            let now = at(Duration::from_secs(now_s.unsigned_abs()));
+            match call {
+                0 => prop_assert_eq!(directory.renew(now, &peer(1), None).is_ok(), is_there),
+                1 => {
+                    let verdicts = directory.register(now, &peer(1), [file()], MTIME_MAX);
+                    prop_assert_eq!(verdicts.is_ok(), is_there);
+                }
+                _ => directory.expire(now),
+            }
+            if call == 0 && is_there {
+                deadline_s = deadline_s.max(now_s + 180);
+            }
+            prop_assert_eq!(is_listed(&mut directory, now), is_there);
+            directory.check_invariants();
+        }
+    }
 }
 
 #[test]

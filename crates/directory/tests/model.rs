@@ -108,12 +108,9 @@ impl Model {
         self.forget();
     }
 
-    /// What nobody holds is not known any more.
+    /// Reports of what nobody holds are not known any more. Who registered it first is.
     fn forget(&mut self) {
         let members = &self.members;
-        let is_held = |file: &u8| members.values().any(|member| member.files.contains_key(file));
-        self.mtimes.retain(|file, _| is_held(file));
-        self.registrars.retain(|file, _| is_held(file));
         let holds = |source: &u8, file: &u8| members.get(source).is_some_and(|m| m.files.contains_key(file));
         self.reports.retain(|(file, source, _)| holds(source, file));
     }
@@ -127,6 +124,10 @@ impl Model {
         let newest = self.mtimes.entry(file).or_insert(mtime);
         *newest = mtime.max(*newest);
         self.registrars.entry(file).or_insert(of);
+    }
+
+    fn is_held(&self, file: u8) -> bool {
+        self.members.values().any(|member| member.files.contains_key(&file))
     }
 
     fn holders(&self, of: u8) -> BTreeMap<PeerId, (SocketAddr, BTreeSet<u32>, usize)> {
@@ -156,8 +157,11 @@ fn expected(model: &Model) -> Answers {
         .collect();
     listed.sort();
     let locate = |matches: &dyn Fn(&FileKey) -> bool| {
-        (0..FILES)
-            .filter(|&id| model.mtimes.contains_key(&id) && matches(&file(id)))
+        let all: Vec<u8> =
+            (0..FILES).filter(|&id| model.mtimes.contains_key(&id) && matches(&file(id))).collect();
+        let is_any_held = all.iter().any(|&id| model.is_held(id));
+        all.into_iter()
+            .filter(|&id| model.is_held(id) == is_any_held)
             .map(|id| {
                 let mtime = Mtime::new(model.mtimes[&id], 0).unwrap();
                 (file(id), (mtime, peer(model.registrars[&id]), model.holders(id)))

@@ -143,3 +143,27 @@ fn contents_of_one_name_are_told_apart() {
         located.iter().map(|file| (file.key.hash.as_bytes()[0], file.is_first_of_name)).collect();
     assert_eq!(seen, [(3, false), (9, true)]);
 }
+
+/// S4.4: who registered a content first is known after its last holder is gone, and whoever registers it later does not take
+/// its place. Would fail if the directory forgot a file with its last holder.
+#[test]
+fn the_first_registration_outlives_the_holders() {
+    let mut directory = directory(2);
+    let key = key();
+    for number in 0..2 {
+        directory.leave(Time::ORIGIN, &peer(number)).unwrap();
+    }
+    for target in [Target::Name(key.name.clone()), Target::Hash(key.hash)] {
+        let located = directory.locate(Time::ORIGIN, &target, 0);
+        let [file] = &located[..] else { unreachable!("{located:?}") };
+        assert_eq!((&*file.key, file.registrar, file.holders_total), (&key, peer(0), 0));
+        assert!(file.holders.is_empty() && file.is_first_of_name);
+    }
+    directory.check_invariants();
+    let again = Registration { key: key.clone(), mtime: Mtime::default(), claim: Claim::All };
+    directory.join(Time::ORIGIN, peer(9), Some("10.0.0.9:1".parse().unwrap())).unwrap();
+    directory.register(Time::ORIGIN, &peer(9), [again], MTIME_MAX).unwrap();
+    let located = directory.locate(Time::ORIGIN, &Target::Hash(key.hash), 0);
+    assert_eq!((located[0].registrar, located[0].holders[0].peer), (peer(0), peer(9)));
+    directory.check_invariants();
+}

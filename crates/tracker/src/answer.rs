@@ -81,7 +81,8 @@ pub struct Located {
     pub registrar: PeerId,
     /// Whether it is the first content that was registered under its name (S4.4).
     pub is_first_of_name: bool,
-    /// Who has it, in the order in which they should be asked. The client's own peer may be among them.
+    /// Who has it, in the order in which they should be asked; nobody when all who had it are gone. The client's own peer may be
+    /// among them.
     pub holders: Vec<Holder>,
     /// How many have it in all, when an answer does not take them all.
     pub holders_total: u32,

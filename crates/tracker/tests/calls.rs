@@ -166,7 +166,8 @@ async fn many_files_go_there_in_batches_and_come_back_in_pages() {
     assert!(names.iter().eq(files.iter().map(|file| &file.key.name)));
 }
 
-/// S0.7: after leaving nothing is left, at once; and what is not there is "not found", not an empty answer.
+/// S0.7: after leaving nothing is left of what the peer held, at once; and what nobody ever registered is "not found", not an
+/// empty answer. Who registered a content first is still known (S4.4).
 #[tokio::test]
 async fn leaving_takes_everything_away_at_once() {
     let tracker = Tracker::start(Admission::Invited).await;
@@ -175,7 +176,9 @@ async fn leaving_takes_everything_away_at_once() {
     assert_eq!(other.files(None, 9).await.unwrap().files.len(), 1);
     seed.leave().await.unwrap();
     assert!(other.files(None, 9).await.unwrap().files.is_empty());
-    let nobody = other.locate_hash(&key("a", 1).hash).await;
+    let located = other.locate_hash(&key("a", 1).hash).await.unwrap();
+    assert_eq!((located[0].registrar, &located[0].holders[..]), (peer_of(&seed), &[][..]));
+    let nobody = other.locate_hash(&key("b", 1).hash).await;
     assert!(matches!(nobody, Err(ClientError::NotFound)), "{nobody:?}");
     assert!(matches!(seed.renew(Some(1)).await, Err(ClientError::Lapsed)));
     seed.leave().await.unwrap();

@@ -64,7 +64,8 @@ fn tell(context: &mut Context, locations: &[Location]) -> Outcome {
         })?;
     }
     if locations.is_empty() {
-        context.output.notice("It is registered, but nobody has any of it now.");
+        let nobody = Failure::new(Kind::Unreachable, "it is registered, but nobody has any of it now");
+        return Err(nobody.hint("those who had it are gone; try again when one of them is back").into());
     }
     Ok(End::Done)
 }

@@ -121,8 +121,8 @@ fn a_liar_that_drips_brings_nothing() {
     assert_alone(&[(Lie::TooShort, OF_PROTOCOL), (Lie::Gap, OF_PROTOCOL), (Lie::SilentInChunk, OF_SILENCE)]);
 }
 
-/// One fetch with a liar and an honest source, which answers only when the lie was told.
-fn beside_an_honest_one(invite: &Invite, lie: Lie) -> (Ended, String) {
+/// One fetch with a liar and an honest source, which answers only after `until`.
+fn beside_an_honest_one(invite: &Invite, lie: Lie, until: fn(&Peer)) -> (Ended, String) {
     let (there, here) = (Home::new(), Home::new());
     let name = format!("{lie:?}");
     let file = there.file(&name, &data(lie));
@@ -132,7 +132,7 @@ fn beside_an_honest_one(invite: &Invite, lie: Lie) -> (Ended, String) {
     honest.process.signal(Signal::STOP);
     let liar = Peer::start(invite, wares, lie);
     let get = here.start_get(&link, words!["--refresh", "1"]);
-    liar.has_lied();
+    until(&liar);
     honest.process.signal(Signal::CONT);
     let got = get.end();
     got.assert_code(0);
@@ -140,12 +140,14 @@ fn beside_an_honest_one(invite: &Invite, lie: Lie) -> (Ended, String) {
     (got, liar.id.to_string())
 }
 
-/// Fails unless each fetch completes beside an honest source, and names the liar just where that is expected.
+/// Fails unless each fetch completes beside an honest source, and names the liar just where that is expected. Where it
+/// is, the honest source answers only after the fetch hung up on the liar: who was not judged in time is not named.
 fn assert_beside(lies: &[Lie], is_named: bool) {
     let tracker = Tracker::start();
     let invite = tracker.invite();
+    let until = if is_named { Peer::was_hung_up_on } else { Peer::has_lied };
     each(lies, |lie| {
-        let (got, liar) = beside_an_honest_one(&invite, lie);
+        let (got, liar) = beside_an_honest_one(&invite, lie, until);
         let named: BTreeSet<_> = got.all("refused").iter().map(|refused| text(&refused["peer"])).collect();
         let expected = BTreeSet::from_iter(is_named.then_some(liar));
         if named == expected {
@@ -186,7 +188,7 @@ fn who_tells_something_false_beside_an_honest_peer_costs_a_moment() {
     let tracker = Tracker::start();
     let invite = tracker.invite();
     each(TOLD, |lie| {
-        let (got, liar) = beside_an_honest_one(&invite, lie);
+        let (got, liar) = beside_an_honest_one(&invite, lie, Peer::has_lied);
         let others: Vec<_> =
             got.all("refused").into_iter().filter(|refused| refused["peer"] != liar).collect();
         if others.is_empty() { Ok(()) } else { Err(format!("{lie:?}: an honest peer is refused: {got:?}")) }

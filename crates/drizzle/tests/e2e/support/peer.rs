@@ -24,6 +24,7 @@ use super::wares::Wares;
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     lied: Receiver<()>,
+    left: Receiver<()>,
     runtime: Option<Runtime>,
 }
 
@@ -34,6 +35,7 @@ impl Peer {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let identity = Identity::ephemeral().unwrap();
         let (lies, lied) = channel();
+        let (leaves, left) = channel();
         let id = identity.id();
         runtime.block_on(async {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -44,15 +46,21 @@ impl Peer {
             let verdicts = client.register(listen.port(), &[registration]).await.unwrap();
             verdicts.into_iter().for_each(|verdict| verdict.unwrap());
             let ticket = client.membership().unwrap().ticket.to_bytes().to_vec();
-            let server = Server { wares: Arc::new(wares), ticket, lie, lies };
+            let server = Server { wares: Arc::new(wares), ticket, lie, lies, leaves };
             tokio::spawn(server.run(listener, Acceptor::new(&identity, None).unwrap()));
         });
-        Self { id, lied, runtime: Some(runtime) }
+        Self { id, lied, left, runtime: Some(runtime) }
     }
 
     /// Waits until it has told its lie.
     pub(crate) fn has_lied(&self) {
         self.lied.recv_timeout(super::process::DEADLINE).expect("nobody asked the liar");
+    }
+
+    /// Waits until it has told its lie and was hung up on for it: the other end has judged it by then.
+    pub(crate) fn was_hung_up_on(&self) {
+        self.has_lied();
+        self.left.recv_timeout(super::process::DEADLINE).expect("nobody hung up on the liar");
     }
 }
 
@@ -70,6 +78,7 @@ struct Server {
     ticket: Vec<u8>,
     lie: Lie,
     lies: Sender<()>,
+    leaves: Sender<()>,
 }
 
 /// The other end does not want to go on, or is gone.
@@ -102,7 +111,10 @@ impl Server {
         }
         let Ok(Accepted::Peer(_, connection)) = acceptor.accept(tcp).await else { return Ok(()) };
         let mut line = Line { connection, open: Vec::new(), server: self };
-        line.converse().await
+        let talk = line.converse().await;
+        // The test may have seen enough.
+        let _ = line.server.leaves.send(());
+        talk
     }
 }
 

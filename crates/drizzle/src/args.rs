@@ -67,6 +67,12 @@ pub(crate) struct EverywhereArgs {
     /// Receive at most so many bytes a second in all
     #[arg(long, global = true, value_name = "RATE")]
     pub(crate) limit_down: Option<Rate>,
+    /// Send at most so many bytes a second to any one peer
+    #[arg(long, global = true, value_name = "RATE")]
+    pub(crate) peer_limit_up: Option<Rate>,
+    /// Receive at most so many bytes a second from any one peer
+    #[arg(long, global = true, value_name = "RATE")]
+    pub(crate) peer_limit_down: Option<Rate>,
 }
 
 impl EverywhereArgs {
@@ -82,6 +88,8 @@ impl EverywhereArgs {
             ("no-progress", self.no_progress.map(|hidden| hidden.to_string())),
             ("limit-up", self.limit_up.map(|rate| rate.to_string())),
             ("limit-down", self.limit_down.map(|rate| rate.to_string())),
+            ("peer-limit-up", self.peer_limit_up.map(|rate| rate.to_string())),
+            ("peer-limit-down", self.peer_limit_down.map(|rate| rate.to_string())),
         ]
         .into_iter()
         .filter_map(|(key, text)| Some((key, text?)))
@@ -221,7 +229,10 @@ pub(crate) struct ListenChoice {
 /// Of `get`.
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// Links, or names that the tracker knows
+    /// Links, or names that the tracker knows; @FILE for a file with one on each line, - for standard input
+    ///
+    /// A link that holds an invite is a secret. Given in a file or through standard input it stays out of the list of
+    /// processes.
     #[arg(required = true, value_name = "LINK|NAME")]
     pub(crate) what: Vec<String>,
     /// Where to put it [default: here]

@@ -1,6 +1,7 @@
 //! The commands, a file for each, and what several of them share: a running peer ([`session`]), and which tracker to
 //! ask ([`choice`]).
 
+mod asked;
 mod choice;
 mod completions;
 mod config;

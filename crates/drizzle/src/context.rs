@@ -31,6 +31,10 @@ pub(crate) struct Everywhere {
     pub(crate) limit_up: Option<u64>,
     /// The most to receive, in bytes a second.
     pub(crate) limit_down: Option<u64>,
+    /// The most to send to one peer, in bytes a second.
+    pub(crate) peer_limit_up: Option<u64>,
+    /// The most to receive from one peer, in bytes a second.
+    pub(crate) peer_limit_down: Option<u64>,
 }
 
 impl Context {
@@ -57,7 +61,12 @@ impl Context {
         };
         let limit_up = sources.value(&settings::LIMIT_UP, args.limit_up)?.bytes_per_second();
         let limit_down = sources.value(&settings::LIMIT_DOWN, args.limit_down)?.bytes_per_second();
-        Ok(Self { everywhere: Everywhere { state_dir, verbosity, limit_up, limit_down }, sources, output })
+        let peer_limit_up = sources.value(&settings::PEER_LIMIT_UP, args.peer_limit_up)?.bytes_per_second();
+        let peer_limit_down =
+            sources.value(&settings::PEER_LIMIT_DOWN, args.peer_limit_down)?.bytes_per_second();
+        let everywhere =
+            Everywhere { state_dir, verbosity, limit_up, limit_down, peer_limit_up, peer_limit_down };
+        Ok(Self { everywhere, sources, output })
     }
 }
 

@@ -48,10 +48,11 @@ impl TokenBucket {
     }
 }
 
-/// A limit that many tasks share: clones are the same limit.
+/// A limit that many tasks share: clones are the same limit. There may be others around it, which hold for it as well.
 #[derive(Debug, Clone, Default)]
 pub struct RateLimiter {
-    shared: Option<Arc<Shared>>,
+    /// From the innermost to the outermost.
+    limits: Vec<Arc<Shared>>,
 }
 
 #[derive(Debug)]
@@ -63,29 +64,42 @@ struct Shared {
 impl RateLimiter {
     /// No limit at all, at no cost.
     pub const fn unlimited() -> Self {
-        Self { shared: None }
+        Self { limits: Vec::new() }
     }
 
     /// So many bytes a second, all clones together.
     pub fn new(bytes_per_s: u64) -> Self {
+        Self::unlimited().with_inner(bytes_per_s)
+    }
+
+    /// A limit of so many bytes a second for some of those whom this one holds for: each of them waits for both.
+    pub fn with_inner(&self, bytes_per_s: u64) -> Self {
         let bucket = Mutex::new(TokenBucket::new(Time::ORIGIN, bytes_per_s));
-        Self { shared: Some(Arc::new(Shared { origin: Instant::now(), bucket })) }
+        let inner = Arc::new(Shared { origin: Instant::now(), bucket });
+        Self { limits: std::iter::once(inner).chain(self.limits.iter().cloned()).collect() }
     }
 
     /// Waits until `bytes` may pass. Dropped while it waits, it has taken nothing.
     pub async fn take(&self, bytes: u64) {
-        let Some(shared) = &self.shared else { return };
-        let pass_at =
-            shared.origin + shared.with_bucket(|now, bucket| bucket.take(now, bytes)).since_origin();
-        if pass_at > Instant::now() {
-            let reservation = Reservation { shared, bytes };
-            sleep_until(pass_at).await;
-            std::mem::forget(reservation);
+        let mut reservations = Vec::with_capacity(self.limits.len());
+        for limit in &self.limits {
+            // One after the other: whoever waits for the inner limit takes nothing yet from those who share the outer one.
+            let pass_at = limit.with_bucket(|now, bucket| bucket.take(now, bytes));
+            reservations.push(Reservation { limit, bytes });
+            limit.wait_until(pass_at).await;
         }
+        reservations.into_iter().for_each(std::mem::forget);
     }
 }
 
 impl Shared {
+    async fn wait_until(&self, pass_at: Time) {
+        let pass_at = self.origin + pass_at.since_origin();
+        if pass_at > Instant::now() {
+            sleep_until(pass_at).await;
+        }
+    }
+
     fn with_bucket<T>(&self, act: impl FnOnce(Time, &mut TokenBucket) -> T) -> T {
         // Whoever panicked here left a whole bucket behind: there is nothing between its fields to break.
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,13 +109,13 @@ impl Shared {
 
 /// Gives back what its holder no longer waits for.
 struct Reservation<'a> {
-    shared: &'a Shared,
+    limit: &'a Shared,
     bytes: u64,
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.shared.with_bucket(|_, bucket| bucket.give_back(self.bytes));
+        self.limit.with_bucket(|_, bucket| bucket.give_back(self.bytes));
     }
 }
 
@@ -196,6 +210,32 @@ mod tests {
         let start = Instant::now();
         assert!(tokio::time::timeout(Duration::from_millis(10), limiter.take(1_000_000)).await.is_err());
         limiter.take(1).await;
+        assert!(start.elapsed() < Duration::from_millis(1_100));
+    }
+
+    /// Two peers under one limit: the one that has a limit of its own gets that, and the other all the rest. Whoever gives up
+    /// while it waits for the outer limit has taken nothing of its own. Would fail if one of the two limits did not hold.
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_within_another_holds_with_it() {
+        let all = RateLimiter::new(1_000_000);
+        let slow = all.with_inner(100_000);
+        let passed = async |limiter: RateLimiter| {
+            let (start, mut taken) = (Instant::now(), 0u64);
+            while start.elapsed() < Duration::from_secs(10) {
+                limiter.take(10_000).await;
+                taken += 10_000;
+            }
+            taken
+        };
+        let (of_slow, of_other) = tokio::join!(passed(slow.clone()), passed(all.clone()));
+        assert!((1_000_000..1_050_000).contains(&of_slow), "{of_slow}");
+        assert!((8_900_000..9_200_000).contains(&of_other), "{of_other}");
+
+        let inner = RateLimiter::new(1_000).with_inner(1_000_000);
+        inner.take(1_000).await;
+        let start = Instant::now();
+        assert!(tokio::time::timeout(Duration::from_millis(10), inner.take(100_000_000)).await.is_err());
+        inner.take(1).await;
         assert!(start.elapsed() < Duration::from_millis(1_100));
     }
 

@@ -27,9 +27,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::calling::Caller;
 use crate::content_key::{ContentId, ContentKey};
 use crate::input::Input;
-use crate::lane::{Happening, LaneId, LaneNews, Limits};
+use crate::lane::{Happening, LaneId, LaneNews, Limits, PeerRates};
 use content::Content;
-use lane_state::LaneState;
+use lane_state::{KnownPeer, LaneState};
 
 /// Inputs that may wait. Lanes wait in their turn when there are more.
 const INPUTS_MAX: usize = 1024;
@@ -40,6 +40,7 @@ pub(crate) struct HubSettings {
     pub(crate) peers_max: usize,
     pub(crate) requests_max: usize,
     pub(crate) lanes_max: usize,
+    pub(crate) peer_rates: PeerRates,
     pub(crate) seed: u64,
 }
 
@@ -60,8 +61,8 @@ pub(crate) struct Hub {
     lanes: HashMap<LaneId, LaneState>,
     /// Lanes that are given up, and have not ended yet: they say goodbye.
     leaving: HashSet<LaneId>,
-    /// The lanes to each peer in each network, with the number by which the machines know the peer.
-    peers: HashMap<(NetworkId, PeerId), (PeerKey, Vec<LaneId>)>,
+    /// Everyone with whom there is a lane, in each network.
+    peers: HashMap<(NetworkId, PeerId), KnownPeer>,
     peer_ids: HashMap<PeerKey, (NetworkId, PeerId)>,
     deadlines: BTreeSet<(Time, ContentId)>,
     /// Contents whose machines may have something to say.

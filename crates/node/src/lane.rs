@@ -11,7 +11,7 @@ mod writer;
 
 pub(crate) use expectations::Expected;
 pub(crate) use frame::{FrameError, read_fields, read_head, read_piece, write_message};
-pub(crate) use handle::{Lane, Limits};
+pub(crate) use handle::{Lane, Limits, PeerRates};
 pub(crate) use hello::{Greeted, Greeter, HelloError};
 pub(crate) use news::{Fault, Happening, LaneId, LaneNews, UploadEnd, UploadEnded, UploadId};
 pub(crate) use writer::{HashesOrder, Order, Upload};

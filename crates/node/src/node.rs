@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::fetch::{FetchRequest, Fetched, Means};
 use crate::hub::{Hub, HubSettings};
 use crate::hub_handle::HubHandle;
-use crate::lane::{Greeter, Limits};
+use crate::lane::{Greeter, Limits, PeerRates};
 use crate::listener::{Porter, bind};
 use crate::membership::Memberships;
 use crate::network::{Joiner, Network};
@@ -78,6 +78,7 @@ impl Node {
             peers_max: settings.peers_max,
             requests_max: settings.requests_max,
             lanes_max: LANES_MAX,
+            peer_rates: PeerRates { up: settings.peer_limit_up, down: settings.peer_limit_down },
             seed: seed_of(identity.id()),
         };
         let (hub, inputs) = Hub::new(hub_settings, caller.clone(), limits);

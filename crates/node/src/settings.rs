@@ -36,6 +36,10 @@ pub struct Settings {
     pub limit_up: Option<u64>,
     /// The most to receive, in bytes a second, over all connections.
     pub limit_down: Option<u64>,
+    /// The most to send to one peer, in bytes a second.
+    pub peer_limit_up: Option<u64>,
+    /// The most to receive from one peer, in bytes a second.
+    pub peer_limit_down: Option<u64>,
     /// How many peers to exchange one content with at once.
     pub peers_max: usize,
     /// How many chunks to have under way from one peer at once.
@@ -55,6 +59,8 @@ impl Settings {
             embedded_tracker: None,
             limit_up: None,
             limit_down: None,
+            peer_limit_up: None,
+            peer_limit_down: None,
             peers_max: 40,
             requests_max: 64,
             refresh: Duration::from_secs(10),

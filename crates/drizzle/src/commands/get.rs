@@ -7,8 +7,8 @@ use drizzle_model::{Invite, Link, RelPath};
 use drizzle_node::{Afterwards, CaseClashes, FetchRequest, Fetched, Node, Settings, What};
 use tokio::task::{JoinError, JoinSet};
 
-use super::choice;
 use super::session::{Session, Watch, listen, node_settings};
+use super::{asked, choice};
 use crate::args::GetArgs;
 use crate::config::settings;
 use crate::context::Context;
@@ -83,7 +83,7 @@ fn plan(context: &Context, args: GetArgs) -> Result<Plan, Failure> {
     let seeds = sources.value(&settings::SEED, args.seed).map(is_on)?;
     let output = sources.value(&settings::OUTPUT, args.output)?;
     Ok(Plan {
-        items: items(&args.what, tracker.as_ref())?,
+        items: items(&asked::words(&args.what)?, tracker.as_ref())?,
         node,
         output: std::path::absolute(&output).map_err(|error| Failure::at_path(&output, &error))?,
         partial_dir: sources.given(&settings::PARTIAL_DIR, args.partial_dir)?,

@@ -60,6 +60,8 @@ pub(super) fn node_settings(everywhere: &Everywhere) -> Settings {
     Settings {
         limit_up: everywhere.limit_up,
         limit_down: everywhere.limit_down,
+        peer_limit_up: everywhere.peer_limit_up,
+        peer_limit_down: everywhere.peer_limit_down,
         ..Settings::new(everywhere.state_dir.clone())
     }
 }

@@ -77,6 +77,9 @@ const CLIENTS: &[&str] = &["share", "get", "list", "search", "locate", "status"]
 pub(crate) const TRACKER: Setting<InviteText> = Setting::new("tracker", None, CLIENTS).secret();
 pub(crate) const LIMIT_UP: Setting<Rate> = Setting::new("limit-up", Some("unlimited"), EVERYWHERE);
 pub(crate) const LIMIT_DOWN: Setting<Rate> = Setting::new("limit-down", Some("unlimited"), EVERYWHERE);
+pub(crate) const PEER_LIMIT_UP: Setting<Rate> = Setting::new("peer-limit-up", Some("unlimited"), EVERYWHERE);
+pub(crate) const PEER_LIMIT_DOWN: Setting<Rate> =
+    Setting::new("peer-limit-down", Some("unlimited"), EVERYWHERE);
 pub(crate) const STATE: Setting<PathBuf> = Setting::new("state", None, EVERYWHERE);
 pub(crate) const JSON: Setting<Switch> = Setting::new("json", Some("false"), EVERYWHERE).bare();
 pub(crate) const VERBOSE: Setting<u8> = Setting::new("verbose", Some("0"), EVERYWHERE).bare();
@@ -114,6 +117,8 @@ pub(crate) const ALL: &[Info] = &[
     TRACKER.info,
     LIMIT_UP.info,
     LIMIT_DOWN.info,
+    PEER_LIMIT_UP.info,
+    PEER_LIMIT_DOWN.info,
     STATE.info,
     JSON.info,
     VERBOSE.info,

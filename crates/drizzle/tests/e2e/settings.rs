@@ -79,6 +79,34 @@ fn a_limit_is_kept() {
     assert!(seconds > 0.9, "3 MiB at 2 MiB/s, some of them at once, took {seconds} s");
 }
 
+/// What goes to one peer is held to its rate, at either end. Would fail if the limits of peers were not heeded.
+#[test]
+fn a_limit_for_each_peer_is_kept() {
+    let (there, here) = (Home::new(), Home::new());
+    let file = there.file("data", &crate::support::noise::bytes(3 << 20, 3));
+    let limits = [("share", words!["--peer-limit-up", "2MiB"]), ("get", words!["--peer-limit-down", "2MiB"])];
+    for (at, limit) in limits {
+        let (of_share, of_get) = if at == "share" { (limit, words![]) } else { (words![], limit) };
+        let sharer = Sharer::start_with(&there, &file, of_share);
+        let got = here.start_get(&sharer.link(), of_get).end();
+        got.assert_code(0);
+        let seconds = got.only("done")["seconds"].as_f64().unwrap();
+        assert!(seconds > 0.9, "{at}: 3 MiB at 2 MiB/s, some of them at once, took {seconds} s");
+        fs::remove_file(here.out().join("data")).unwrap();
+    }
+}
+
+/// A link is a secret: in a file it is out of the list of processes.
+#[test]
+fn links_may_stand_in_a_file() {
+    let (there, here) = (Home::new(), Home::new());
+    let file = there.file("data", b"by a link in a file");
+    let sharer = Sharer::start(&there, &file);
+    let links = here.file("links", format!("{}\n", sharer.link()).as_bytes());
+    here.start_get(&format!("@{}", links.display()), words![]).end().assert_code(0);
+    assert_no_diff(&file, &here.out().join("data"));
+}
+
 /// S0.11: what is said to the tracker, served to peers and fetched from peers can each be shown on its own. Would fail
 /// if a message stood under another source, or if none came.
 #[test]

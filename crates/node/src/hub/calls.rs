@@ -45,13 +45,13 @@ impl Hub {
     }
 
     fn lane_to(&self, network: NetworkId, peer: PeerId) -> Option<LaneId> {
-        self.peers.get(&(network, peer))?.1.first().copied()
+        self.peers.get(&(network, peer))?.lanes.first().copied()
     }
 
     /// A lane to the peer that makes another connection needless. When two peers call each other at once, both must not
     /// give up their own call: then the one with the lower name keeps its own.
     fn lane_instead_of(&self, greeted: &Greeted) -> Option<LaneId> {
-        let (_, lanes) = self.peers.get(&(greeted.network, greeted.peer))?;
+        let lanes = &self.peers.get(&(greeted.network, greeted.peer))?.lanes;
         let is_kept = |lane: &&LaneId| {
             let side = self.lanes.get(lane).map(|state| state.lane.side);
             side == Some(Side::Dialer) || greeted.peer < self.caller.peer()
@@ -111,7 +111,7 @@ impl Hub {
     /// A channel to a peer is no more: when it was the last one for the content, the peer may be called again later.
     pub(super) fn may_be_left(&mut self, id: ContentId, name: (NetworkId, PeerId)) {
         let now = self.now();
-        let lanes = self.peers.get(&name).map_or(&[][..], |(_, lanes)| lanes);
+        let lanes = self.peers.get(&name).map_or(&[][..], |known| &known.lanes);
         let mut uses =
             lanes.iter().filter_map(|lane| self.lanes.get(lane)).flat_map(|state| state.channels.values());
         if uses.any(|used| used.content() == id) {

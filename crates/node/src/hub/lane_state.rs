@@ -7,7 +7,7 @@ use drizzle_swarm::PeerKey;
 use drizzle_wire::{Channel, Side};
 
 use crate::content_key::ContentId;
-use crate::lane::{Lane, LaneId};
+use crate::lane::{Lane, LaneId, Limits};
 
 /// A channel on a lane.
 pub(super) type Place = (LaneId, Channel);
@@ -32,6 +32,15 @@ impl Use {
             Self::Opening { content, .. } | Self::Open(content) => *content,
         }
     }
+}
+
+/// A peer with whom there is a lane.
+pub(super) struct KnownPeer {
+    /// The number by which the machines know it.
+    pub(super) key: PeerKey,
+    pub(super) lanes: Vec<LaneId>,
+    /// What all lanes with it share.
+    pub(super) limits: Limits,
 }
 
 /// A lane and what is spoken of on it.

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::Hub;
 use super::content::Sending;
-use super::lane_state::{LaneState, Place, Use};
+use super::lane_state::{KnownPeer, LaneState, Place, Use};
 use crate::content_key::ContentId;
 use crate::input::ContentEvent;
 use crate::lane::{Fault, Greeted, Lane, LaneId, Order, UploadEnd, UploadEnded};
@@ -24,31 +24,34 @@ impl Hub {
     pub(super) fn attach(&mut self, greeted: Greeted) -> Option<LaneId> {
         let name = (greeted.network, greeted.peer);
         let open = self.lanes.len() + self.leaving.len();
-        let of_peer = self.peers.get(&name).map_or(0, |(_, lanes)| lanes.len());
+        let of_peer = self.peers.get(&name).map_or(0, |known| known.lanes.len());
         if self.closing || open >= self.settings.lanes_max || of_peer >= LANES_PER_PEER_MAX {
             info!(target: "drizzle::serve", peer = ?greeted.peer, "hung up: {open} connections are open, {of_peer} with it");
             return None;
         }
         self.numbers.lane += 1;
         let id = LaneId(self.numbers.lane);
-        let lane = Lane::open(id, greeted, self.own_news.clone(), self.limits.clone());
+        let limits = self.know_peer(name).limits.clone();
+        let lane = Lane::open(id, greeted, self.own_news.clone(), limits);
         self.keep_lane(id, lane);
         Some(id)
     }
 
     pub(super) fn keep_lane(&mut self, id: LaneId, lane: Lane) {
-        let peer = self.know_peer((lane.network, lane.peer), id);
+        let known = self.know_peer((lane.network, lane.peer));
+        known.lanes.push(id);
+        let peer = known.key;
         self.lanes.insert(id, LaneState { lane, peer, channels: HashMap::new(), opened_last: None });
     }
 
-    fn know_peer(&mut self, name: (NetworkId, PeerId), lane: LaneId) -> PeerKey {
-        let (key, lanes) = self.peers.entry(name).or_insert_with(|| {
+    fn know_peer(&mut self, name: (NetworkId, PeerId)) -> &mut KnownPeer {
+        self.peers.entry(name).or_insert_with(|| {
             self.numbers.peer = self.numbers.peer.wrapping_add(1);
-            self.peer_ids.insert(PeerKey(self.numbers.peer), name);
-            (PeerKey(self.numbers.peer), Vec::new())
-        });
-        lanes.push(lane);
-        *key
+            let key = PeerKey(self.numbers.peer);
+            self.peer_ids.insert(key, name);
+            let limits = self.limits.for_peer(self.settings.peer_rates);
+            KnownPeer { key, lanes: Vec::new(), limits }
+        })
     }
 
     pub(super) fn take_call(&mut self, greeted: Greeted) {
@@ -166,9 +169,9 @@ impl Hub {
         let Some(state) = self.lanes.remove(&id) else { return };
         // Dropping its end lets the lane say what it was told to say, for a moment.
         self.leaving.insert(id);
-        let Some((_, lanes)) = self.peers.get_mut(&name) else { return };
-        lanes.retain(|lane| *lane != id);
-        if lanes.is_empty() {
+        let Some(known) = self.peers.get_mut(&name) else { return };
+        known.lanes.retain(|lane| *lane != id);
+        if known.lanes.is_empty() {
             self.peers.remove(&name);
             self.peer_ids.remove(&state.peer);
             self.peer_gone(name);

@@ -146,7 +146,7 @@ impl Hub {
             content.tell(ContentEvent::Sources { connected: content.channels.len() });
         }
         let lanes: Vec<LaneId> =
-            self.peers.get(&(network, remote)).map(|(_, lanes)| lanes.clone()).unwrap_or_default();
+            self.peers.get(&(network, remote)).map(|known| known.lanes.clone()).unwrap_or_default();
         lanes.into_iter().for_each(|lane| self.hang_up(lane, reason, &format!("{why:?}")));
         self.stirred.insert(id);
     }

@@ -18,6 +18,7 @@ use super::{Hub, HubSettings};
 use crate::calling::Caller;
 use crate::content_key::{ContentId, ContentKey};
 use crate::input::{Command, ContentEvent, NewContent};
+use crate::lane::PeerRates;
 use crate::lane::{Greeter, Lane, LaneId, Limits, Order, UploadEnd, UploadEnded, UploadId};
 use crate::membership::Memberships;
 
@@ -40,7 +41,13 @@ impl World {
         let greeter = Greeter { memberships: Memberships::default(), listen_port: None };
         let caller = Caller { peer: identity.id(), dialer: Dialer::new(&identity), greeter };
         let limits = Limits { up: RateLimiter::unlimited(), down: RateLimiter::unlimited() };
-        let settings = HubSettings { peers_max: 8, requests_max: 8, lanes_max: 8, seed: 1 };
+        let settings = HubSettings {
+            peers_max: 8,
+            requests_max: 8,
+            lanes_max: 8,
+            peer_rates: PeerRates::default(),
+            seed: 1,
+        };
         let (mut hub, _) = Hub::new(settings, caller, limits);
 
         let source = MemorySource::new(vec![5; SIZE].into()).unwrap();

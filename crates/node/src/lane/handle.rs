@@ -25,11 +25,28 @@ const HASHES_UNANSWERED_MAX: usize = 16;
 /// A lane that was given up may take so long to say what it has to say.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
 
-/// The limits that all lanes of a node share.
+/// The limits that some lanes share: all of a node, or those to one peer.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) up: RateLimiter,
     pub(crate) down: RateLimiter,
+}
+
+/// What one peer may take and bring, in bytes a second.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PeerRates {
+    pub(crate) up: Option<u64>,
+    pub(crate) down: Option<u64>,
+}
+
+impl Limits {
+    /// Limits for one peer, within these.
+    pub(crate) fn for_peer(&self, rates: PeerRates) -> Self {
+        let within = |all: &RateLimiter, rate: Option<u64>| {
+            rate.map_or_else(|| all.clone(), |bytes_per_s| all.with_inner(bytes_per_s))
+        };
+        Self { up: within(&self.up, rates.up), down: within(&self.down, rates.down) }
+    }
 }
 
 /// The hub's end of a lane. Dropping it hangs up: what was ordered before is still said, if that takes no more than some

@@ -189,12 +189,6 @@ pub enum FetchError {
         /// The name or hash.
         what: String,
     },
-    /// The link does not say where to ask, and nobody else did.
-    #[error("{name}: the link names no tracker")]
-    NoTracker {
-        /// What was to be fetched.
-        name: RelPath,
-    },
     /// It is registered, but nobody who has it answers.
     #[error("{name}: no source answers{}", tried(.reasons))]
     NoSource {
@@ -272,7 +266,6 @@ impl FetchError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::NoTracker { .. } => ErrorKind::Usage,
             Self::NoSource { .. } => ErrorKind::Unreachable,
             Self::Integrity { .. } | Self::Content { .. } => ErrorKind::Integrity,
             Self::NotAdmitted { .. } => ErrorKind::Refused,
@@ -286,7 +279,6 @@ impl FetchError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { .. } => Some("see what there is with `drizzle list`".to_owned()),
-            Self::NoTracker { .. } => Some("name one with --tracker".to_owned()),
             Self::NoSource { .. } => Some(
                 "check that the one who shares it still runs and can be reached; start again to go on"
                     .to_owned(),

@@ -6,8 +6,7 @@ use alloc::string::String;
 
 use drizzle_model::ChunkIndex;
 
-use crate::config::Mode;
-use crate::fetch::REQUESTS_PER_PEER_MAX;
+use crate::config::{Mode, REQUESTS_PER_PEER_MAX};
 use crate::fetching::Asked;
 use crate::peer::{Peer, Request};
 use crate::swarm::Swarm;

@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+/// The most chunks asked of one peer at once. The protocol allows this many, so that an uploader's queue is bounded.
+pub const REQUESTS_PER_PEER_MAX: usize = 256;
+
 /// Whether missing chunks are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -19,6 +22,8 @@ pub struct Config {
     pub mode: Mode,
     /// The most chunks asked for at once, over all peers.
     pub requests_max: usize,
+    /// The most chunks asked for at once of one peer. More than [`REQUESTS_PER_PEER_MAX`] counts as that.
+    pub requests_per_peer: usize,
     /// Uploads at once to begin with. Few, since k parallel uploads multiply the time until a swarm has got going (1.7
     /// for 4, 2.5 for 8), but enough to keep the link busy between one and the next.
     pub uploads: usize,
@@ -35,6 +40,7 @@ impl Default for Config {
         Self {
             mode: Mode::Fetch,
             requests_max: 4096,
+            requests_per_peer: REQUESTS_PER_PEER_MAX,
             uploads: 3,
             uploads_max: 64,
             announce_gap: Duration::from_millis(0),

@@ -13,13 +13,12 @@ use core::time::Duration;
 
 use drizzle_model::{ChunkIndex, Time};
 
+use crate::config::REQUESTS_PER_PEER_MAX;
 use crate::event::{Output, PeerKey};
 use crate::pace::CHECK_EVERY;
 use crate::peer::Peer;
 use crate::swarm::Swarm;
 
-/// The most chunks asked of one peer at once. The protocol allows this many, so that an uploader's queue is bounded.
-pub const REQUESTS_PER_PEER_MAX: usize = 256;
 /// What is asked for at once before any rate is known, of all peers together: enough to start a fast link at full speed.
 const FIRST_BYTES: u64 = 2 << 20;
 /// In the endgame a chunk waits in the queues of so many peers at most.
@@ -133,7 +132,8 @@ impl Swarm {
         let is_open = self.fetch.intake.was_open || !peer.requests.is_empty();
         let floor = FIRST_BYTES / self.peers.len().max(1) as u64;
         let budget = if peer.failures > 0 { 1 } else { peer.pace.budget_bytes(floor.max(1)) };
-        is_open && peer.is_usable() && peer.due_bytes < budget && peer.requests.len() < REQUESTS_PER_PEER_MAX
+        let requests_max = self.config.requests_per_peer.min(REQUESTS_PER_PEER_MAX);
+        is_open && peer.is_usable() && peer.due_bytes < budget && peer.requests.len() < requests_max
     }
 
     /// A chunk that others were asked for, when no chunk is free and this peer has nothing to do: one that still waits
@@ -188,5 +188,32 @@ impl Swarm {
             self.fetch.ask_less(request);
         }
         request.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drizzle_model::{Bitmap, Geometry};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::event::Input;
+    use crate::sizes::ChunkSizes;
+
+    /// Would fail if only the sum over all peers were limited: a peer alone would be asked for all at once.
+    #[test]
+    fn one_peer_is_asked_for_as_much_as_the_owner_allows() {
+        for limit in [1, 3] {
+            let geometry = Geometry::for_size(1 << 20).unwrap();
+            let mut all = Bitmap::empty(geometry.chunk_count());
+            geometry.chunks().for_each(|chunk| _ = all.insert(chunk));
+            let mut config = Config::default();
+            config.requests_per_peer = limit;
+            let sizes = ChunkSizes::of_file(geometry);
+            let mut swarm = Swarm::new(config, sizes, Bitmap::empty(geometry.chunk_count()), 1);
+            swarm.handle(Time::ORIGIN, Input::Connected { peer: PeerKey(1), have: all });
+            let asked = core::iter::from_fn(|| swarm.poll()).filter(|o| matches!(o, Output::Request { .. }));
+            assert_eq!(asked.count(), limit);
+        }
     }
 }

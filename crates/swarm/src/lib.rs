@@ -37,8 +37,7 @@ mod slots;
 mod sources;
 mod swarm;
 
-pub use config::{Config, CountCopies, Mode, Policy, TieBreak, UploadOrder};
+pub use config::{Config, CountCopies, Mode, Policy, REQUESTS_PER_PEER_MAX, TieBreak, UploadOrder};
 pub use event::{DropReason, Input, Output, PeerKey, Refusal};
-pub use fetch::REQUESTS_PER_PEER_MAX;
 pub use sizes::ChunkSizes;
 pub use swarm::{Status, Swarm};

@@ -8,9 +8,8 @@ use alloc::vec;
 
 use drizzle_model::{ChunkIndex, Time};
 
-use crate::config::{CountCopies, UploadOrder};
+use crate::config::{CountCopies, REQUESTS_PER_PEER_MAX, UploadOrder};
 use crate::event::{DropReason, Output, PeerKey, Refusal};
-use crate::fetch::REQUESTS_PER_PEER_MAX;
 use crate::peer::{Peer, Upload, Want};
 use crate::swarm::Swarm;
 

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use drizzle_model::{ChunkIndex, ChunkRun, Time};
 
+use crate::config::REQUESTS_PER_PEER_MAX;
 use crate::event::Output;
 use crate::event::{PeerKey, Refusal};
-use crate::fetch::REQUESTS_PER_PEER_MAX;
 use crate::peer::Peer;
 use crate::swarm::Swarm;
 

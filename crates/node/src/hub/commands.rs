@@ -47,7 +47,8 @@ impl Hub {
         let mode = if new.download.is_some() { Mode::Fetch } else { Mode::ServeOnly };
         let mut config = Config::default();
         config.mode = mode;
-        config.requests_max = self.settings.requests_max * self.settings.peers_max;
+        config.requests_per_peer = self.settings.requests_max;
+        config.requests_max = self.settings.requests_max.saturating_mul(self.settings.peers_max);
         let swarm =
             Swarm::new(config, new.sizes, new.have.clone(), self.settings.seed ^ self.numbers.content);
         let content = Content {

@@ -52,6 +52,9 @@ pub enum SkipReason {
     /// It changed whenever it was read.
     #[error("skipped, since it changed while it was read; share it again when it is at rest")]
     Changing,
+    /// Somebody is still writing it.
+    #[error("left out for now, since it is still being written")]
+    Unfinished,
     /// Its rules are wrong in part; the rest of them count.
     #[error("not all rules could be read: {0}")]
     IgnoreRules(String),

@@ -1,5 +1,9 @@
 //! From a path to something shared: scan, hash what is not known, remember, and number the chunks.
+//!
+//! What was shared before from the same path is known by that alone, without the index: to look again costs a look at each
+//! file, and reads what changed. Then a file that somebody is still writing is left out, and said to be so.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,10 +13,11 @@ use rustix::fs::{FileType, lstat};
 use crate::hash::{HashError, Job, hash_all};
 use crate::index::{Changes, Index, IndexWarning, Known, key_of};
 use crate::scan::{Item, ItemKind, Scan, SkipReason, Skipped, item};
-use crate::shared::{Served, Shared};
-use crate::signature::{Signature, metadata_of};
+use crate::shared::{Look, Served, Shared};
+use crate::signature::metadata_of;
 use crate::source::MemorySource;
 use crate::tree::Tree;
+use crate::unfinished::Unfinished;
 use crate::{Content, DiskError, Progress};
 
 /// A file that changes while it is read is read again, so many times in all.
@@ -68,13 +73,46 @@ impl Shared {
         index: &Index,
         progress: &Progress,
     ) -> Result<Self, ShareError> {
+        Means { index, progress, before: None }.share(path, name)
+    }
+
+    /// Looks again at what was shared from `path`, under the name it has. What looks as it did is not read.
+    pub fn again(
+        &self,
+        path: &Path,
+        unfinished: &Unfinished,
+        index: &Index,
+        progress: &Progress,
+    ) -> Result<Self, ShareError> {
+        let before = Some(Before { shared: self, unfinished });
+        Means { index, progress, before }.share(path, Some(self.content().name().clone()))
+    }
+}
+
+/// What was shared before, and what is left out of it now.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    shared: &'a Shared,
+    unfinished: &'a Unfinished,
+}
+
+/// What sharing knows from before, and who hears how far it is.
+#[derive(Clone, Copy)]
+struct Means<'a> {
+    index: &'a Index,
+    progress: &'a Progress,
+    before: Option<Before<'a>>,
+}
+
+impl Means<'_> {
+    fn share(self, path: &Path, name: Option<RelPath>) -> Result<Shared, ShareError> {
         let whole = path.canonicalize().map_err(|e| DiskError::of_std(path, e))?;
         let name = name.map_or_else(|| name_of(path, &whole), Ok)?;
         let stat = lstat(&whole).map_err(|e| DiskError::new(&whole, e))?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            share_folder(whole, name, metadata_of(&stat), index, progress)
+            share_folder(whole, name, metadata_of(&stat), self)
         } else {
-            share_file(whole, name, index, progress)
+            share_file(whole, name, self)
         }
     }
 }
@@ -89,15 +127,14 @@ fn share_folder(
     root: PathBuf,
     name: RelPath,
     metadata: Metadata,
-    index: &Index,
-    progress: &Progress,
+    means: Means<'_>,
 ) -> Result<Shared, ShareError> {
     let tree = Tree::open(&root)?;
     // A folder that cannot be listed is an error of its own, not an empty folder with a remark.
     std::fs::read_dir(&root).map_err(|e| DiskError::of_std(&root, e))?;
     let mut scan = Scan::of_folder(&root);
-    let (hashed, warnings) = hash_items(&tree, &mut scan, Forget::Vanished, index, progress)?;
-    let (entries, signatures) = hashed.into_iter().unzip();
+    let (hashed, warnings) = hash_items(&tree, &mut scan, Forget::Vanished, means)?;
+    let (entries, looks) = hashed.into_iter().unzip();
     let manifest = Manifest::new(metadata, entries).map_err(|e| match e {
         drizzle_model::ManifestError::TooManyChunks => ShareError::TooLarge { path: root.clone() },
         _ => ShareError::Changing { path: root.clone() },
@@ -112,16 +149,11 @@ fn share_folder(
     if content.chunk_count() > drizzle_wire::CHUNKS_MAX {
         return Err(too_large());
     }
-    let served = Served { tree, paths: None, signatures };
+    let served = Served { tree, paths: None, looks };
     Ok(Shared::new(content, served, Some(manifest_source), scan.skipped, warnings))
 }
 
-fn share_file(
-    whole: PathBuf,
-    name: RelPath,
-    index: &Index,
-    progress: &Progress,
-) -> Result<Shared, ShareError> {
+fn share_file(whole: PathBuf, name: RelPath, means: Means<'_>) -> Result<Shared, ShareError> {
     let file = |reason| ShareError::File(Skipped { path: whole.clone(), reason });
     let last =
         whole.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(|| file(SkipReason::NotUtf8))?;
@@ -129,8 +161,8 @@ fn share_file(
     let tree = Tree::open(whole.parent().unwrap_or(&whole))?;
     let item = item(path.clone(), &whole).map_err(file)?;
     let mut scan = Scan { items: vec![item], skipped: Vec::new() };
-    let (mut hashed, warnings) = hash_items(&tree, &mut scan, Forget::Nothing, index, progress)?;
-    let Some((entry, signature)) = hashed.pop() else {
+    let (mut hashed, warnings) = hash_items(&tree, &mut scan, Forget::Nothing, means)?;
+    let Some((entry, look)) = hashed.pop() else {
         let changing = || Skipped { path: whole.clone(), reason: SkipReason::Changing };
         return Err(ShareError::File(scan.skipped.pop().unwrap_or_else(changing)));
     };
@@ -141,7 +173,7 @@ fn share_file(
         return Err(ShareError::TooLarge { path: whole });
     }
     let content = Content::file(name, entry.metadata, hash, geometry, chunks);
-    let served = Served { tree, paths: Some(path), signatures: vec![signature] };
+    let served = Served { tree, paths: Some(path), looks: vec![look] };
     Ok(Shared::new(content, served, None, scan.skipped, warnings))
 }
 
@@ -152,35 +184,86 @@ enum Forget {
     Vanished,
 }
 
-/// A file's hash from its chunks.
-type Hashes = (ContentHash, ChunkHashes);
+/// A file's hash from its chunks, and whether a later write is sure to change how the file looks.
+struct Hashes {
+    hash: ContentHash,
+    chunks: ChunkHashes,
+    is_sure: bool,
+}
+
 /// An entry and, of a file, how it looked.
-type Hashed = (Entry, Option<Signature>);
+type Hashed = (Entry, Option<Look>);
 
 fn hash_items(
     tree: &Tree,
     scan: &mut Scan,
     forget: Forget,
-    index: &Index,
-    progress: &Progress,
+    means: Means<'_>,
 ) -> Result<(Vec<Hashed>, Vec<IndexWarning>), ShareError> {
-    let files: Vec<usize> = positions_of_files(&scan.items);
-    let paths: Vec<&RelPath> = files.iter().map(|&at| &scan.items[at].path).collect();
-    let (found, mut warning) = index.look_up(tree.path(), &paths);
     let mut hashes: Vec<Option<Hashes>> = Vec::new();
     hashes.resize_with(scan.items.len(), || None);
+    let mut changes = Changes::default();
+    let mut files: Vec<usize> = positions_of_files(&scan.items);
+    if let Some(before) = means.before.filter(|before| before.shared.is_of(tree.path())) {
+        let vanished = before.recall(&scan.items, &files, &mut hashes);
+        if forget == Forget::Vanished {
+            changes.remove = vanished.into_iter().map(|path| key_of(tree.path(), path)).collect();
+        }
+        files.retain(|&at| hashes[at].is_none());
+        leave_out(tree, scan, &mut files, before.unfinished);
+    }
+    let paths: Vec<&RelPath> = files.iter().map(|&at| &scan.items[at].path).collect();
+    let (found, warning) = means.index.look_up(tree.path(), &paths);
     for (&at, known) in files.iter().zip(found.known) {
         hashes[at] = known.and_then(|known| recall(&scan.items[at].kind, known));
     }
-    let unknown: Vec<usize> = files.into_iter().filter(|&at| hashes[at].is_none()).collect();
-    let mut changes = Changes::default();
-    hash_unknown(tree, scan, &mut hashes, unknown, progress, &mut changes)?;
-    if forget == Forget::Vanished {
+    files.retain(|&at| hashes[at].is_none());
+    hash_unknown(tree, scan, &mut hashes, files, means.progress, &mut changes)?;
+    if forget == Forget::Vanished && means.before.is_none() {
         changes.remove = found.others;
     }
-    let warning_of_write = index.remember(&changes);
+    let warning_of_write = means.index.remember(&changes);
     let entries = std::mem::take(&mut scan.items).into_iter().zip(hashes).filter_map(entry_of).collect();
-    Ok((entries, warning.take().into_iter().chain(warning_of_write).collect()))
+    Ok((entries, warning.into_iter().chain(warning_of_write).collect()))
+}
+
+impl<'a> Before<'a> {
+    /// Takes over the hashes of files that look as they did. Says which files are no longer there.
+    fn recall(self, items: &[Item], files: &[usize], hashes: &mut [Option<Hashes>]) -> Vec<&'a RelPath> {
+        let known: HashMap<&RelPath, usize> = self.shared.files().collect();
+        let mut is_there = vec![false; self.shared.content().entries().len()];
+        for &at in files {
+            let Some(&entry) = known.get(&items[at].path) else { continue };
+            is_there[entry] = true;
+            hashes[at] = self.known_hashes(entry, &items[at].kind);
+        }
+        self.shared.files().filter(|&(_, entry)| !is_there[entry]).map(|(path, _)| path).collect()
+    }
+
+    fn known_hashes(self, entry: usize, kind: &ItemKind) -> Option<Hashes> {
+        let (ItemKind::File { signature, .. }, Some(look)) = (kind, self.shared.look(entry)) else {
+            return None;
+        };
+        let EntryKind::File { hash, chunks, .. } = &self.shared.content().entries()[entry].kind else {
+            return None;
+        };
+        let is_known = look.is_sure && look.signature == *signature;
+        is_known.then(|| Hashes { hash: *hash, chunks: chunks.clone(), is_sure: true })
+    }
+}
+
+/// Takes files that somebody is still writing out of those to be hashed, and says so.
+fn leave_out(tree: &Tree, scan: &mut Scan, files: &mut Vec<usize>, unfinished: &Unfinished) {
+    let now = SystemTime::now();
+    files.retain(|&at| {
+        let item = &scan.items[at];
+        let path = tree.path_of(&item.path);
+        let is_unfinished = unfinished.holds(now, &path, item.metadata.mtime);
+        if is_unfinished {
+            scan.skipped.push(Skipped { path, reason: SkipReason::Unfinished });
+        }
+        !is_unfinished
+    });
 }
 
 fn positions_of_files(items: &[Item]) -> Vec<usize> {
@@ -192,7 +275,8 @@ fn positions_of_files(items: &[Item]) -> Vec<usize> {
 fn recall(kind: &ItemKind, known: Known) -> Option<Hashes> {
     match kind {
         ItemKind::File { signature, geometry } if *signature == known.signature => {
-            ChunkHashes::of_own(*geometry, known.hashes).ok()
+            let (hash, chunks) = ChunkHashes::of_own(*geometry, known.hashes).ok()?;
+            Some(Hashes { hash, chunks, is_sure: true })
         }
         _ => None,
     }
@@ -219,8 +303,12 @@ fn hash_unknown(
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
             match outcome {
                 Ok(found) => {
-                    note(tree, &scan.items[job.file], &job, &found, now, changes);
-                    hashes[job.file] = ChunkHashes::of_own(job.geometry, found).ok();
+                    let is_sure = job.expected.is_some_and(|signature| signature.is_settled(now));
+                    if is_sure {
+                        note(tree, &scan.items[job.file], &job, &found, changes);
+                    }
+                    let own = ChunkHashes::of_own(job.geometry, found).ok();
+                    hashes[job.file] = own.map(|(hash, chunks)| Hashes { hash, chunks, is_sure });
                 }
                 Err(HashError::Cancelled) => return Err(ShareError::Cancelled),
                 Err(HashError::Changed) if attempt < ATTEMPTS_MAX => changed.push(job.file),
@@ -244,8 +332,8 @@ fn job_of(file: usize, item: &Item) -> Option<Job> {
     }
 }
 
-fn note(tree: &Tree, item: &Item, job: &Job, hashes: &[[u8; 32]], now: SystemTime, changes: &mut Changes) {
-    if let Some(signature) = job.expected.filter(|signature| signature.is_settled(now)) {
+fn note(tree: &Tree, item: &Item, job: &Job, hashes: &[[u8; 32]], changes: &mut Changes) {
+    if let Some(signature) = job.expected {
         let known = Known { signature, hashes: hashes.to_vec() };
         changes.put.push((key_of(tree.path(), &item.path), known));
     }
@@ -277,13 +365,13 @@ fn look_again(tree: &Tree, scan: &mut Scan, at: usize) -> bool {
 }
 
 fn entry_of((item, hashes): (Item, Option<Hashes>)) -> Option<Hashed> {
-    let (kind, signature) = match item.kind {
+    let (kind, look) = match item.kind {
         ItemKind::Directory => (EntryKind::Directory, None),
         ItemKind::Symlink { target } => (EntryKind::Symlink { target }, None),
         ItemKind::File { signature, geometry } => {
-            let (hash, chunks) = hashes?;
-            (EntryKind::File { geometry, hash, chunks }, Some(signature))
+            let Hashes { hash, chunks, is_sure } = hashes?;
+            (EntryKind::File { geometry, hash, chunks }, Some(Look { signature, is_sure }))
         }
     };
-    Some((Entry { path: item.path, metadata: item.metadata, kind }, signature))
+    Some((Entry { path: item.path, metadata: item.metadata, kind }, look))
 }

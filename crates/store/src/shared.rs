@@ -4,14 +4,15 @@
 //! changed is withdrawn with all its chunks, by itself and for good: to serve it again it is shared anew.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use drizzle_model::{Bitmap, ChunkIndex, ChunkRun, RelPath};
+use drizzle_model::{Bitmap, ChunkIndex, ChunkRun, Mtime, RelPath};
 
 use crate::copy::read_full;
 use crate::index::IndexWarning;
 use crate::lru::Lru;
-use crate::scan::Skipped;
+use crate::scan::{SkipReason, Skipped};
 use crate::signature::Signature;
 use crate::source::{MemorySource, Part, Source, SourceError, parts};
 use crate::tree::Tree;
@@ -39,7 +40,15 @@ pub(crate) struct Served {
     /// What a single file is really called; it may be shared under another name.
     pub(crate) paths: Option<RelPath>,
     /// One for each entry of the content; none for what is no file.
-    pub(crate) signatures: Vec<Option<Signature>>,
+    pub(crate) looks: Vec<Option<Look>>,
+}
+
+/// How a file looked when it was hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) signature: Signature,
+    /// Whether a later write is sure to give another signature.
+    pub(crate) is_sure: bool,
 }
 
 impl Shared {
@@ -74,11 +83,51 @@ impl Shared {
         &self.warnings
     }
 
+    /// Whether something is left out because somebody is still writing it, so that it is worth looking again soon.
+    pub fn has_unfinished(&self) -> bool {
+        self.skipped.iter().any(|s| matches!(s.reason, SkipReason::Unfinished | SkipReason::Changing))
+    }
+
+    /// Whether `later`, a later look at the same path, found what this serves, so that nothing has to be said or
+    /// served anew. A file that only looks different counts as another, for this one would not give it out any more.
+    pub fn still_serves(&self, later: &Self) -> bool {
+        let signatures = |shared: &Self| -> Vec<_> {
+            shared.served.looks.iter().map(|look| look.map(|look| look.signature)).collect()
+        };
+        self.content.key() == later.content.key()
+            && self.content.metadata() == later.content.metadata()
+            && self.served.tree.path() == later.served.tree.path()
+            && signatures(self) == signatures(later)
+            && self.have().is_full()
+    }
+
+    /// When the newest thing in it was modified.
+    pub fn newest_mtime(&self) -> Mtime {
+        let entries = self.content.entries().iter().map(|entry| entry.metadata.mtime);
+        entries.fold(self.content.metadata().mtime, Mtime::max)
+    }
+
+    /// Whether it lies in the folder `root`; of a folder, whether it is that one.
+    pub(crate) fn is_of(&self, root: &Path) -> bool {
+        self.served.tree.path() == root
+    }
+
+    /// Every file by what it is called on the disk, and which entry it is.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&RelPath, usize)> {
+        let looks = self.served.looks.iter().enumerate();
+        looks.filter(|(_, look)| look.is_some()).map(|(entry, _)| (self.path(entry), entry))
+    }
+
+    /// How the file of an entry looked.
+    pub(crate) fn look(&self, entry: usize) -> Option<Look> {
+        self.served.looks.get(entry).copied().flatten()
+    }
+
     /// Looks at every file again, and withdraws those that changed; says which chunks are lost.
     pub fn withdraw_changed(&self) -> Vec<ChunkRun> {
         let mut lost = Bitmap::empty(self.content.chunk_count());
-        for (entry, signature) in self.served.signatures.iter().enumerate() {
-            let Some(signature) = signature else { continue };
+        for (entry, look) in self.served.looks.iter().enumerate() {
+            let Some(Look { signature, .. }) = look else { continue };
             let stat = self.served.tree.stat(self.path(entry));
             if !stat.is_ok_and(|stat| stat.is_some_and(|stat| Signature::of_stat(&stat) == *signature)) {
                 self.withdraw(entry).into_iter().for_each(|run| lost.insert_run(run));
@@ -103,7 +152,7 @@ impl Shared {
         let is_big = self.content.file_at(entry).is_some_and(|(geometry, _)| geometry.chunk_count() > 1);
         let open = || self.served.tree.open_file(path);
         let file = if is_big { self.open.file(entry, open) } else { open().map(Arc::new) };
-        let expected = self.served.signatures.get(entry).copied().flatten();
+        let expected = self.look(entry).map(|look| look.signature);
         let outcome = file.and_then(|file| {
             let look = read_and_look(&file, buffer, part.range.start);
             look.map_err(|e| DiskError::new(self.served.tree.path_of(path), e))

@@ -42,10 +42,7 @@ impl Signature {
 
     /// Whether a later write is sure to give another signature, if the file was read at `now`.
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
-        let since_1970 = Duration::new(self.mtime.seconds().max(0).cast_unsigned(), self.mtime.nanoseconds());
-        let mtime = SystemTime::UNIX_EPOCH.checked_add(since_1970);
-        let distance = mtime.map(|mtime| now.duration_since(mtime).unwrap_or_else(|ahead| ahead.duration()));
-        distance.is_none_or(|distance| distance > Self::SETTLED_AFTER)
+        distance(self.mtime, now) > Self::SETTLED_AFTER
     }
 
     pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -65,6 +62,13 @@ impl Signature {
             ctime: get_time(&bytes[28..])?,
         })
     }
+}
+
+/// How far from `now` a time is, in whichever direction.
+pub(crate) fn distance(mtime: Mtime, now: SystemTime) -> Duration {
+    let since_1970 = Duration::new(mtime.seconds().max(0).cast_unsigned(), mtime.nanoseconds());
+    let mtime = SystemTime::UNIX_EPOCH.checked_add(since_1970);
+    mtime.map_or(Duration::MAX, |mtime| now.duration_since(mtime).unwrap_or_else(|ahead| ahead.duration()))
 }
 
 /// The permission bits and modification time that a manifest keeps.

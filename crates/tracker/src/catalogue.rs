@@ -1,29 +1,42 @@
-//! The seam between the API and where the directory is kept: in this process's memory, behind one lock.
+//! The seam between the API and where the directory is kept: in this process's memory, behind one lock, and in a store, if
+//! there is one.
 //!
 //! Every call holds the lock for a short while only; a long batch is worked through in turns, so that nobody waits for
-//! another's batch. What is durable, or shared by several trackers, will have its place behind this seam.
+//! another's batch. What changes the directory is noted in the journal under the same lock, and answered when it is written. A
+//! renewal changes nothing but a lease, and leases are not written.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use drizzle_directory::{
-    Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Noted, Page, PeerNumber,
-    RegisterError, Registration, ReportError, Target, UnknownPeer, Version,
+    Departure, Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Noted, Page,
+    PeerNumber, RegisterError, Registration, ReportError, Target, UnknownPeer, Version,
 };
 use drizzle_model::{FileKey, Mtime, PeerId, Time};
 
 use crate::clock::Clock;
+use crate::journal::{Journal, Unwritten};
 use crate::limits::MTIME_AHEAD_MAX;
+use crate::store::{Change, Known, Store, StoreError};
 use crate::turns::{FileRuns, turns};
 
 pub(crate) struct Catalogue {
     directory: Mutex<Directory>,
+    /// None when the catalogue ends with the process.
+    journal: Option<Journal>,
     clock: Arc<dyn Clock>,
 }
 
 impl Catalogue {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { directory: Mutex::new(Directory::new()), clock }
+        Self { directory: Mutex::new(Directory::new()), journal: None, clock }
+    }
+
+    /// A catalogue that goes on from what the store knows. Whoever is in it has a fresh lease.
+    pub(crate) fn open(clock: Arc<dyn Clock>, mut store: impl Store) -> Result<Self, StoreError> {
+        let directory = restore(clock.now(), &mut store)?;
+        let journal = Journal::start(store).map_err(StoreError::thread)?;
+        Ok(Self { directory: Mutex::new(directory), journal: Some(journal), clock })
     }
 
     pub(crate) fn join(&self, peer: PeerId) -> Result<PeerNumber, DirectoryFull> {
@@ -35,13 +48,28 @@ impl Catalogue {
         peer: &PeerId,
         address: Option<SocketAddr>,
     ) -> Result<(PeerNumber, Version), UnknownPeer> {
-        self.with(|directory, now| Ok((directory.renew(now, peer, address)?, directory.version())))
+        self.with(|directory, now| {
+            let before = directory.version();
+            let number = directory.renew(now, peer, address)?;
+            let version = directory.version();
+            // Somewhere else than before. Nobody waits for that to be written: the next renewal says it again.
+            if let (Some(address), true) = (address, version != before) {
+                self.note(|| [Change::Peer { peer: *peer, address }]);
+            }
+            Ok((number, version))
+        })
     }
 
     /// When this is done, nothing of the peer is left.
-    pub(crate) async fn leave(&self, peer: &PeerId) -> Result<PeerNumber, UnknownPeer> {
-        let number = self.with(|directory, now| directory.leave(now, peer))?;
+    pub(crate) async fn leave(&self, peer: &PeerId) -> Result<PeerNumber, ChangeFailure> {
+        self.check()?;
+        let number = self.with(|directory, now| {
+            let number = directory.leave(now, peer)?;
+            self.note(|| [Change::Gone { peer: *peer }]);
+            Ok::<_, UnknownPeer>(number)
+        })?;
         self.sweep().await;
+        self.settled().await?;
         Ok(number)
     }
 
@@ -52,27 +80,58 @@ impl Catalogue {
         address: SocketAddr,
         files: Vec<Registration>,
     ) -> Result<Vec<Result<(), RegisterError>>, RegisterFailure> {
-        self.with(|directory, now| directory.join(now, peer, Some(address)))?;
+        self.check()?;
+        self.with(|directory, now| {
+            directory.join(now, peer, Some(address))?;
+            self.note(|| [Change::Peer { peer, address }]);
+            Ok::<_, DirectoryFull>(())
+        })?;
         let mut verdicts = Vec::with_capacity(files.len());
         let mtime_max = self.mtime_max();
         for turn in turns(files) {
-            let register = |directory: &mut Directory, now| directory.register(now, &peer, turn, mtime_max);
-            verdicts.append(&mut self.with(register)?);
+            verdicts.append(&mut self.register_turn(peer, turn, mtime_max)?);
             tokio::task::yield_now().await;
         }
+        self.settled().await?;
         Ok(verdicts)
+    }
+
+    fn register_turn(
+        &self,
+        peer: PeerId,
+        turn: Vec<Registration>,
+        mtime_max: Mtime,
+    ) -> Result<Vec<Result<(), RegisterError>>, NotServing> {
+        let to_note = self.journal.is_some().then(|| turn.clone());
+        let unix_s = self.clock.unix_s();
+        self.with(|directory, now| {
+            let verdicts = directory.register(now, &peer, turn, mtime_max)?;
+            // What was forgotten to make room may be registered here again, so that comes first.
+            self.note_forgotten(directory);
+            let taken = to_note.into_iter().flatten().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+            self.note(|| taken.map(|(file, _)| Change::Registered { peer, file, unix_s }));
+            Ok(verdicts)
+        })
     }
 
     pub(crate) async fn unregister(
         &self,
         peer: &PeerId,
         keys: Vec<FileKey>,
-    ) -> Result<Vec<Result<(), NotRegistered>>, UnknownPeer> {
+    ) -> Result<Vec<Result<(), NotRegistered>>, ChangeFailure> {
+        self.check()?;
         let mut verdicts = Vec::with_capacity(keys.len());
         for turn in turns(keys) {
-            verdicts.append(&mut self.with(|directory, now| directory.unregister(now, peer, &turn))?);
+            let unregister = |directory: &mut Directory, now| {
+                let verdicts = directory.unregister(now, peer, &turn)?;
+                let taken = turn.into_iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+                self.note(|| taken.map(|(key, _)| Change::Unregistered { peer: *peer, key }));
+                Ok::<_, UnknownPeer>(verdicts)
+            };
+            verdicts.append(&mut self.with(unregister)?);
             tokio::task::yield_now().await;
         }
+        self.settled().await?;
         Ok(verdicts)
     }
 
@@ -80,16 +139,21 @@ impl Catalogue {
         &self,
         peer: &PeerId,
         files: Vec<FileRuns>,
-    ) -> Result<Vec<Result<(), HaveError>>, UnknownPeer> {
+    ) -> Result<Vec<Result<(), HaveError>>, ChangeFailure> {
+        self.check()?;
         let mut verdicts = Vec::with_capacity(files.len());
         for turn in turns(files) {
             let add = |directory: &mut Directory, now| {
                 let noted = turn.iter().map(|(key, runs)| directory.add_chunks(now, peer, key, runs));
-                noted.collect::<Result<Vec<_>, _>>()
+                let verdicts = noted.collect::<Result<Vec<_>, _>>()?;
+                let taken = turn.into_iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+                self.note(|| taken.map(|((key, runs), _)| Change::Chunks { peer: *peer, key, runs }));
+                Ok::<_, UnknownPeer>(verdicts)
             };
             verdicts.append(&mut self.with(add)?);
             tokio::task::yield_now().await;
         }
+        self.settled().await?;
         Ok(verdicts)
     }
 
@@ -116,6 +180,13 @@ impl Catalogue {
         self.sweep().await;
     }
 
+    /// Lets go of the store, when all is written. Nothing can be changed any more.
+    pub(crate) fn close(&self) {
+        if let Some(journal) = &self.journal {
+            journal.close();
+        }
+    }
+
     fn mtime_max(&self) -> Mtime {
         let unix_s = self.clock.unix_s() + MTIME_AHEAD_MAX.as_secs();
         Mtime::from_seconds(i64::try_from(unix_s).unwrap_or(i64::MAX))
@@ -127,15 +198,85 @@ impl Catalogue {
         }
     }
 
+    /// Whether anything may be changed now.
+    fn check(&self) -> Result<(), Unwritten> {
+        self.journal.as_ref().map_or(Ok(()), Journal::check)
+    }
+
+    /// Notes what has just changed. To be called under the directory's lock.
+    fn note<C: IntoIterator<Item = Change>>(&self, changes: impl FnOnce() -> C) {
+        if let Some(journal) = &self.journal {
+            journal.note(changes());
+        }
+    }
+
+    fn note_forgotten(&self, directory: &mut Directory) {
+        while let Some(key) = directory.poll_forgotten() {
+            self.note(|| [Change::Forgotten { key }]);
+        }
+    }
+
+    /// Returns when what was noted is written.
+    async fn settled(&self) -> Result<(), Unwritten> {
+        match &self.journal {
+            None => Ok(()),
+            Some(journal) => journal.settled().await,
+        }
+    }
+
     fn with<T>(&self, call: impl FnOnce(&mut Directory, Time) -> T) -> T {
         // The directory's methods leave it whole even where one of them should panic between two steps for one file.
         let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = call(&mut directory, self.clock.now());
-        while let Some(gone) = directory.poll_departure() {
-            tracing::info!(number = gone.number.number(), peer = ?gone.peer, "peer is gone: its lease ran out");
+        let now = self.clock.now();
+        // Who is gone is noted before the call: it may be the very peer that comes back by it.
+        directory.expire(now);
+        while let Some(Departure { peer, number }) = directory.poll_departure() {
+            tracing::info!(number = number.number(), ?peer, "peer is gone: its lease ran out");
+            self.note(|| [Change::Gone { peer }]);
         }
+        self.note_forgotten(&mut directory);
+        let answer = call(&mut directory, now);
+        self.note_forgotten(&mut directory);
         answer
     }
+}
+
+/// A directory of what the store knows. What is more than the limits of today allow is left out.
+fn restore(now: Time, store: &mut impl Store) -> Result<Directory, StoreError> {
+    const MTIME_MAX: Mtime = Mtime::from_seconds(i64::MAX);
+    let (mut directory, mut left_out) = (Directory::new(), 0_u64);
+    store.load(&mut |known| {
+        let is_taken = match known {
+            Known::File { key, mtime, registrar, .. } => {
+                directory.restore(key, mtime, registrar);
+                true
+            }
+            Known::Peer { peer, address } => directory.join(now, peer, Some(address)).is_ok(),
+            Known::Holding { peer, file } => directory
+                .register(now, &peer, [file], MTIME_MAX)
+                .is_ok_and(|verdicts| verdicts.iter().all(Result::is_ok)),
+        };
+        left_out += u64::from(!is_taken);
+    })?;
+    directory.restored();
+    let stats = directory.stats();
+    tracing::info!(
+        peers = stats.peers,
+        files = stats.files,
+        holdings = stats.holdings,
+        left_out,
+        "catalogue read"
+    );
+    Ok(directory)
+}
+
+/// Why a peer's files were not changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChangeFailure {
+    #[error(transparent)]
+    Unknown(#[from] UnknownPeer),
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
 }
 
 /// Why nothing of a batch, or not all of it, was registered.
@@ -145,4 +286,6 @@ pub(crate) enum RegisterFailure {
     Full(#[from] DirectoryFull),
     #[error(transparent)]
     NotServing(#[from] NotServing),
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
 }

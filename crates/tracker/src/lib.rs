@@ -5,6 +5,7 @@
 //!   one with the peer protocol. Its answers come from a [`Directory`](drizzle_directory::Directory).
 //! * [`Client`] speaks to a tracker by its invite: it joins by itself, and again when it must. [`Server::local_client`]
 //!   is the same client without a network between, for a peer in the tracker's own process.
+//! * [`DiskStore`] keeps the catalogue over a restart; without a [`Store`] it ends with the server.
 //! * [`own_addresses`] are the addresses under which others can reach this machine, for an invite.
 //!
 //! Laws: only metadata comes here, never content; what a stranger says costs no more than the limits in
@@ -22,6 +23,7 @@ mod client_error;
 mod clock;
 mod connections;
 mod encoding;
+mod journal;
 pub mod limits;
 mod network;
 mod problem;
@@ -30,6 +32,7 @@ mod reply;
 mod routes;
 mod secret_file;
 mod server;
+mod store;
 mod tracker;
 mod transport;
 mod turns;
@@ -44,3 +47,4 @@ pub use drizzle_directory::{Claim, Have, Registration};
 pub use network::{Admission, Network, NetworkError};
 pub use secret_file::SecretFileError;
 pub use server::Server;
+pub use store::{Change, DiskStore, Known, MemoryStore, Store, StoreError};

@@ -71,5 +71,12 @@ pub const TICKET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// costs more than all the rest of a renewal.
 pub const TICKET_TRUST: Duration = Duration::from_secs(60);
 
+/// How much of what changed goes into one transaction of the catalogue, in bytes that it takes or stands for: about 10,000
+/// registrations, and some 50 ms.
+pub const TRANSACTION_WEIGHT_MAX: usize = 2 << 20;
+
+/// How much of what changed may wait for a disk that does not answer, in the same bytes; beyond it nothing more may change.
+pub const PENDING_WEIGHT_MAX: usize = 128 << 20;
+
 /// How often peers are asked to renew their leases.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);

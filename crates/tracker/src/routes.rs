@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::api::{self, path};
 use crate::asker::{Asker, Caller, Member, Reader};
 use crate::body::Body;
-use crate::catalogue::RegisterFailure;
+use crate::catalogue::{ChangeFailure, RegisterFailure};
 use crate::encoding;
 use crate::limits::{JOIN_BYTES_MAX, REASON_BYTES_MAX, RENEW_INTERVAL, REQUEST_TIMEOUT};
 use crate::problem::{Problem, ProblemKind};
@@ -111,6 +111,7 @@ async fn register(
     let done = tracker.catalogue.register(peer, address, files).await.map_err(|error| match error {
         RegisterFailure::Full(full) => busy(full),
         RegisterFailure::NotServing(not_serving) => Problem::new(ProblemKind::Lapsed, not_serving),
+        RegisterFailure::Unwritten(unwritten) => busy(unwritten),
     })?;
     fill_in(&mut verdicts, done);
     log_verdicts("register", &peer, &verdicts);
@@ -124,7 +125,7 @@ async fn haves(
 ) -> Answer<api::VerdictsDto> {
     let parsed = request.files.into_iter().map(api::FileHavesDto::into_parts);
     let (mut verdicts, files) = sort_out(parsed);
-    fill_in(&mut verdicts, tracker.catalogue.add_chunks(&peer, files).await.map_err(lapsed)?);
+    fill_in(&mut verdicts, tracker.catalogue.add_chunks(&peer, files).await.map_err(unchanged)?);
     log_verdicts("haves", &peer, &verdicts);
     Ok(Json(answer(verdicts)))
 }
@@ -135,7 +136,7 @@ async fn unregister(
     Body(request): Body<api::UnregisterDto>,
 ) -> Answer<api::VerdictsDto> {
     let (mut verdicts, keys) = sort_out(request.files.into_iter().map(FileKey::try_from));
-    fill_in(&mut verdicts, tracker.catalogue.unregister(&peer, keys).await.map_err(lapsed)?);
+    fill_in(&mut verdicts, tracker.catalogue.unregister(&peer, keys).await.map_err(unchanged)?);
     log_verdicts("unregister", &peer, &verdicts);
     Ok(Json(answer(verdicts)))
 }
@@ -157,7 +158,7 @@ async fn renew(
 }
 
 async fn leave(State(tracker): App, Member { peer, .. }: Member) -> Answer<serde_json::Value> {
-    let number = tracker.catalogue.leave(&peer).await.map_err(lapsed)?.number();
+    let number = tracker.catalogue.leave(&peer).await.map_err(unchanged)?.number();
     tracing::info!(number, ?peer, "peer left");
     Ok(Json(serde_json::json!({})))
 }
@@ -237,6 +238,13 @@ async fn report(
 
 fn lapsed(unknown: UnknownPeer) -> Problem {
     Problem::new(ProblemKind::Lapsed, unknown)
+}
+
+fn unchanged(failure: ChangeFailure) -> Problem {
+    match failure {
+        ChangeFailure::Unknown(unknown) => lapsed(unknown),
+        ChangeFailure::Unwritten(unwritten) => busy(unwritten),
+    }
 }
 
 fn busy(why: impl ToString) -> Problem {

@@ -16,6 +16,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tower::ServiceExt;
 
 use crate::asker::Asker;
+use crate::catalogue::Catalogue;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::connections::{Connections, Place, Room};
@@ -25,6 +26,7 @@ use crate::limits::{
 };
 use crate::network::Network;
 use crate::routes::router;
+use crate::store::{Store, StoreError};
 use crate::tracker::Tracker;
 
 const ROOM: Room =
@@ -52,7 +54,18 @@ impl Server {
 
     /// A tracker with a time of its own.
     pub fn with_clock(network: Network, clock: impl Clock) -> Self {
-        let tracker = Arc::new(Tracker::new(network, Arc::new(clock)));
+        Self::of(Tracker::new(network, Arc::new(clock)))
+    }
+
+    /// A tracker that goes on from what the store knows, and acknowledges only what is in it. Takes as long as the store is large.
+    pub fn with_store(network: Network, clock: impl Clock, store: impl Store) -> Result<Self, StoreError> {
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let catalogue = Catalogue::open(Arc::clone(&clock), store)?;
+        Ok(Self::of(Tracker::with_catalogue(network, clock, catalogue)))
+    }
+
+    fn of(tracker: Tracker) -> Self {
+        let tracker = Arc::new(tracker);
         tokio::spawn(tick(Arc::downgrade(&tracker)));
         let router = router(Arc::clone(&tracker));
         Self { tracker, router, connections: Connections::new(ROOM) }
@@ -100,6 +113,14 @@ impl Server {
         if let Some(room) = tcp.peer_addr().ok().and_then(|from| self.room(from)) {
             self.serve_within(room, Accepted::Plain(tcp)).await;
         }
+    }
+
+    /// Writes what is still to be written, and lets go of the store. Nothing can be changed at this tracker any more. Without this the
+    /// same happens when the last clone is dropped.
+    pub async fn close(&self) {
+        let tracker = Arc::clone(&self.tracker);
+        // It panics only if there is a bug there.
+        drop(tokio::task::spawn_blocking(move || tracker.catalogue.close()).await);
     }
 
     fn welcome(&self, callers: &mut JoinSet<()>, acceptor: &Acceptor, tcp: TcpStream, from: SocketAddr) {

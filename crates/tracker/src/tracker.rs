@@ -22,6 +22,10 @@ pub(crate) struct Tracker {
 impl Tracker {
     pub(crate) fn new(network: Network, clock: Arc<dyn Clock>) -> Self {
         let catalogue = Catalogue::new(Arc::clone(&clock));
+        Self::with_catalogue(network, clock, catalogue)
+    }
+
+    pub(crate) fn with_catalogue(network: Network, clock: Arc<dyn Clock>, catalogue: Catalogue) -> Self {
         Self { network, clock, catalogue, large_bodies: Semaphore::new(LARGE_BODIES_BYTES) }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use drizzle_net::{Acceptor, Identity};
 use drizzle_node::StartError;
-use drizzle_tracker::{Admission, Network, Server, own_addresses};
+use drizzle_tracker::{Admission, DiskStore, Network, Server, StoreError, SystemClock, own_addresses};
 use tokio::net::TcpListener;
 
 use super::session::{announce, signals};
@@ -29,13 +29,16 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
     let plan = plan(context, args)?;
     let mut signals = signals()?;
     let network = Network::load_or_create(&plan.data, plan.admission).map_err(StartError::from)?;
+    let store = DiskStore::open(&plan.data).map_err(|error| unreadable(&error))?;
+    let server =
+        Server::with_store(network, SystemClock::start(), store).map_err(|error| unreadable(&error))?;
+    let network = server.network();
     let (listener, listen) = bind(plan.address).await?;
     let identity = Identity::ephemeral().map_err(StartError::from)?;
     let acceptor = Acceptor::new(&identity, Some(network.key()))
         .map_err(|error| Failure::new(Kind::Other, format!("cannot set up TLS: {error}")))?;
     let invite = network.invite(own_addresses(listen)).to_string();
     let peer = network.id().to_string();
-    let server = Server::new(network);
     if let Some(path) = &plan.invite_file {
         let written = secret_file::write(path, &format!("{invite}\n"), Existing::Replace);
         written.map_err(|error| Failure::at_path(path, &error))?;
@@ -50,6 +53,7 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
         invite: Some(invite),
     })?;
     server.run(listener, acceptor, signals.requested()).await;
+    server.close().await;
     Ok(End::Done)
 }
 
@@ -65,6 +69,14 @@ fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {
         invite_file: sources.given(&settings::INVITE_FILE, args.invite_file)?,
         admission: if is_open { Admission::Open } else { Admission::Invited },
     })
+}
+
+fn unreadable(error: &StoreError) -> Failure {
+    let failure = Failure::new(Kind::Disk, error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Binds the port, and finds out which it is.

@@ -59,11 +59,24 @@ impl Tracker {
     }
 
     pub(crate) async fn start_with(network: Network, listen: SocketAddr) -> Self {
+        Self::start_at(network, listen, Server::with_clock).await
+    }
+
+    /// A tracker that `serve` makes.
+    pub(crate) async fn start_on(network: Network, serve: impl FnOnce(Network, HandClock) -> Server) -> Self {
+        Self::start_at(network, "127.0.0.1:0".parse().unwrap(), serve).await
+    }
+
+    async fn start_at(
+        network: Network,
+        listen: SocketAddr,
+        serve: impl FnOnce(Network, HandClock) -> Server,
+    ) -> Self {
         let listener = TcpListener::bind(listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let clock = HandClock::new();
         let acceptor = Acceptor::new(&Identity::ephemeral().unwrap(), Some(network.key())).unwrap();
-        let server = Server::with_clock(network, clock.clone());
+        let server = serve(network, clock.clone());
         let (stop, stopped) = oneshot::channel();
         let running = server.clone();
         let task = tokio::spawn(async move {
@@ -85,6 +98,7 @@ impl Tracker {
     pub(crate) async fn stop(self) -> Network {
         drop(self.stop);
         self.task.await.unwrap();
+        self.server.close().await;
         self.server.network().clone()
     }
 }

@@ -18,6 +18,7 @@ mod support;
 
 mod asking;
 mod bad_words;
+mod crashes;
 mod disks;
 mod folders;
 mod leaving;
@@ -27,4 +28,5 @@ mod settings;
 mod strangers;
 mod toolchain;
 mod trackers;
+mod watching;
 mod ways_out;

@@ -53,6 +53,14 @@ impl Claims {
         done
     }
 
+    /// Waits for whoever has the right to the chunk and is doing the work for which it ousted another.
+    pub(super) fn wait_for_ouster(&self, chunk: ChunkIndex) {
+        let right = lock(&self.0).get(&chunk).cloned();
+        if let Some(right) = right {
+            drop(lock(&right));
+        }
+    }
+
     /// Gives the right back; nothing happens when it was lost.
     pub(super) fn release(&self, chunk: ChunkIndex, right: &Right) {
         let mut rights = lock(&self.0);

@@ -84,6 +84,9 @@ impl SliceWriter {
                 let standing = lock(right);
                 if *standing == Standing::Held {
                     download.note_verified(chunk, self.entry)?;
+                } else {
+                    drop(standing);
+                    self.await_ouster(download, chunk)?;
                 }
             }
             Destination::Aside { file, .. } => self.move_in(download, chunk, file)?,
@@ -102,6 +105,17 @@ impl SliceWriter {
             copy_range(aside, &*file, self.range.start, bytes).map_err(|e| download.error(self.entry, e))?;
             download.note_verified(chunk, self.entry)
         })
+    }
+
+    /// Another was right first, and is moving its bytes in. What is called verified must count by then, and does only when
+    /// the other is done; should it fail, these bytes are of no use either, for not all of them were written.
+    fn await_ouster(&self, download: &Download, chunk: ChunkIndex) -> Result<(), DiskError> {
+        download.claims.wait_for_ouster(chunk);
+        if lock(&download.verified).contains(chunk) {
+            Ok(())
+        } else {
+            Err(download.error(self.entry, rustix::io::Errno::IO))
+        }
     }
 
     /// Gives back what was held.

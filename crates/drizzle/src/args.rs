@@ -114,6 +114,10 @@ pub(crate) enum Command {
     ///
     /// Each one's link is printed, with the line to paste on another machine. Without --tracker a tracker runs beside,
     /// and its invite is in the links: whoever has a link is invited.
+    ///
+    /// What is shared is watched: when it has changed and come to rest, it is shared as it is then, and its new link is
+    /// printed. A folder is one thing with one link, whatever changes in it; files that are named one by one are shared
+    /// and taken back one by one.
     Share(ShareArgs),
     /// Fetch what a link or a name stands for
     ///
@@ -216,6 +220,14 @@ pub(crate) struct ShareArgs {
     /// Without --tracker: let everyone join the tracker that runs beside, not only who has a link
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) open: Option<Switch>,
+    /// Share anew what changes; without it what changed is no longer served [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) watch: Option<Switch>,
+    /// Look for changes so often even where the system reports none [default: 60]
+    ///
+    /// It does not report what other machines write to a network file system, nor anything beyond its limits.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) rescan: Option<Seconds>,
 }
 
 /// Where to serve.

@@ -12,6 +12,7 @@ mod locate;
 mod man;
 mod session;
 mod share;
+mod shared;
 mod status;
 mod tracker;
 

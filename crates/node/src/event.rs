@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use drizzle_model::{ChunkIndex, PeerId, RelPath};
+use drizzle_model::{ChunkIndex, ContentHash, FileKey, PeerId, RelPath};
+
+use crate::share::SharedItem;
 
 /// Something that happened. Nothing waits for it to be read.
 #[derive(Debug, Clone)]
@@ -16,6 +18,18 @@ pub enum Event {
         done: u64,
         /// Bytes to read in all, as far as known.
         total: u64,
+    },
+    /// What is shared changed, and is shared as it is now.
+    Shared {
+        /// What it is now.
+        item: Box<SharedItem>,
+        /// The hash of what was there before; none where nothing was.
+        replaces: Option<ContentHash>,
+    },
+    /// What was shared is gone, and the tracker knows.
+    Unshared {
+        /// What it was.
+        key: FileKey,
     },
     /// A chunk came, and is what it should be.
     Chunk {

@@ -195,6 +195,13 @@ impl Network {
         self.tell_soon();
     }
 
+    /// Takes back what is no longer served, and waits for the tracker's word. A tracker that cannot be asked hears it later.
+    pub(crate) async fn unregister(&self, key: &FileKey) -> Result<(), TrackerError> {
+        self.inner.registry().withdraw(key);
+        self.inner.tell().await?;
+        Ok(())
+    }
+
     /// Takes back what is no longer served, soon.
     pub(crate) fn withdraw(&self, key: &FileKey) {
         self.inner.registry().withdraw(key);

@@ -91,7 +91,7 @@ impl Node {
         let handle = HubHandle::new(inputs);
         let index = Index::in_directory(&settings.state_dir);
         let (refresh, patience) = (settings.refresh, settings.patience);
-        let sharer = Sharer { hub: handle.clone(), index: index.clone(), events: events.clone() };
+        let sharer = Sharer::new(handle.clone(), index.clone(), events.clone(), settings.rescan);
         let means = Means { hub: handle, caller, index, events, refresh, patience };
         let networks = Mutex::default();
         let node = Self {
@@ -158,7 +158,7 @@ impl Node {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shares a file or folder from where it lies.
+    /// Shares a file or folder from where it lies, and follows what becomes of it.
     pub async fn share(
         &self,
         network: &Network,

@@ -46,6 +46,8 @@ pub struct Settings {
     pub requests_max: usize,
     /// How often to ask for locations while fetching.
     pub refresh: Duration,
+    /// How often to look at what is shared even if the system reports no change; none: what changed is not shared anew.
+    pub rescan: Option<Duration>,
     /// How long to go on without any source before a fetch gives up.
     pub patience: Duration,
 }
@@ -64,6 +66,7 @@ impl Settings {
             peers_max: 40,
             requests_max: 64,
             refresh: Duration::from_secs(10),
+            rescan: Some(Duration::from_secs(60)),
             patience: Duration::from_secs(60),
         }
     }

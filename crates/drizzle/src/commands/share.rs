@@ -6,8 +6,8 @@ use drizzle_model::{Invite, RelPath};
 use drizzle_node::{Network, Settings, SharedItem};
 use drizzle_tracker::Admission;
 
-use super::choice;
 use super::session::{Session, listen, node_settings};
+use super::{choice, shared};
 use crate::args::ShareArgs;
 use crate::config::settings;
 use crate::context::Context;
@@ -43,7 +43,10 @@ fn plan(context: &Context, args: ShareArgs) -> Result<Plan, Failure> {
     let tracker = choice::set(context, args.tracker)?;
     let admission =
         if sources.value(&settings::OPEN, args.open)?.is_on() { Admission::Open } else { Admission::Invited };
+    let is_watched = sources.value(&settings::WATCH, args.watch)?.is_on();
+    let rescan = sources.value(&settings::RESCAN, args.rescan)?.duration();
     let node = Settings {
+        rescan: is_watched.then_some(rescan),
         listen: listen(sources.given(&settings::LISTEN, args.listen.listen)?),
         embedded_tracker: tracker.is_none().then_some(admission),
         ..node_settings(&context.everywhere)
@@ -73,7 +76,7 @@ async fn serve(
     })?;
     for path in paths {
         let Some(item) = share(output, session, &network, path, name.clone()).await? else { return Ok(()) };
-        tell(output, &item)?;
+        shared::tell_first(output, &item)?;
         if let Some(announcement) = &mut session.announcement {
             let told = announcement.add_name(item.key.name.as_str());
             let _ = told.inspect_err(|error| tracing::debug!(%error, "status will not know of this name"));
@@ -93,12 +96,4 @@ async fn share(
     let shared = session.watch.until(output, session.node.share(network, path, name)).await?;
     output.progress_end(&shown);
     Ok(shared.transpose()?)
-}
-
-fn tell(output: &mut Output, item: &SharedItem) -> Result<(), Stop> {
-    for skipped in &item.skipped {
-        output.warning(&format!("{} is left out: {}", skipped.path.display(), skipped.reason));
-    }
-    item.warnings.iter().for_each(|warning| output.warning(warning));
-    Ok(output.report(&Report::shared(&item.key, &item.link, item.skipped.len()))?)
 }

@@ -92,6 +92,8 @@ pub(crate) const LISTEN: Setting<SocketAddr> =
 pub(crate) const OPEN: Setting<Switch> =
     Setting::new("open", Some("false"), &[TRACKER_TABLE, "share"]).bare();
 pub(crate) const NAME: Setting<RelPath> = Setting::new("name", None, &["share"]);
+pub(crate) const WATCH: Setting<Switch> = Setting::new("watch", Some("true"), &["share"]).bare();
+pub(crate) const RESCAN: Setting<Seconds> = Setting::new("rescan", Some("60"), &["share"]).bare();
 
 pub(crate) const OUTPUT: Setting<PathBuf> = Setting::new("output", Some("."), &["get"]);
 pub(crate) const SEED: Setting<Switch> = Setting::new("seed", Some("false"), &["get"]).bare();
@@ -128,6 +130,8 @@ pub(crate) const ALL: &[Info] = &[
     LISTEN.info,
     OPEN.info,
     NAME.info,
+    WATCH.info,
+    RESCAN.info,
     OUTPUT.info,
     SEED.info,
     MAX_PEERS.info,

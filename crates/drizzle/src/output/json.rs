@@ -46,7 +46,9 @@ mod tests {
                 invite: Some("tracker://h:1/k".into()),
             },
             Report::Ready { role: "share", listen: "[::]:7441".into(), peer: peer(), invite: None },
-            Report::shared(&key(), &link(), 0),
+            Report::shared(&key(), &link(), 0, None),
+            Report::shared(&key(), &link(), 1, Some(&"33".repeat(32).parse().unwrap())),
+            Report::Unshared { file: (&key()).into() },
             Report::file(&key(), Mtime::new(1_700_000_000, 500_000_000).unwrap(), 3),
             Report::Location {
                 name: "n".into(),

@@ -47,7 +47,13 @@ pub(crate) fn file_heading(out: &mut impl Write, reader: Reader) -> io::Result<(
 pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io::Result<()> {
     match report {
         Report::Ready { role, listen, invite, .. } => ready(out, role, listen, invite.as_deref()),
-        Report::Shared { file, link, skipped } => shared(out, file, link, *skipped, reader),
+        Report::Shared { file, link, skipped, replaces } => {
+            let how = if replaces.is_some() { "changed, and is shared anew" } else { "is shared" };
+            shared(out, file, link, (how, *skipped), reader)
+        }
+        Report::Unshared { file } => {
+            writeln!(out, "\n{} is gone, and no longer shared.", reader.name(file.name()))
+        }
         Report::File { file, peers, .. } => file_row(out, file, *peers, reader),
         Report::Location { peer, number, address, chunks, of, .. } => {
             writeln!(out, "peer {number}  {address}  {}  {}", short(peer), chunk_list(chunks, *of))
@@ -81,13 +87,13 @@ fn shared(
     out: &mut impl Write,
     file: &FileFields,
     link: &str,
-    skipped: usize,
+    (how, skipped): (&str, usize),
     reader: Reader,
 ) -> io::Result<()> {
     let left_out = if skipped > 0 { format!(", {skipped} left out") } else { String::new() };
     writeln!(
         out,
-        "\n{} ({} {}, {}{left_out}). To get it, paste this on another machine:\n  drizzle get {}",
+        "\n{} {how} ({} {}, {}{left_out}). To get it, paste this on another machine:\n  drizzle get {}",
         reader.name(file.name()),
         file.kind(),
         size(file.size()),
@@ -219,7 +225,7 @@ mod tests {
             invite: None,
             peers: Vec::new(),
         };
-        Report::shared(&FileKey { name, hash, size: 3, chunks: 1, kind: ContentKind::File }, &link, 0)
+        Report::shared(&FileKey { name, hash, size: 3, chunks: 1, kind: ContentKind::File }, &link, 0, None)
     }
 
     #[test]

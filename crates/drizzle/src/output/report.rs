@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use drizzle_model::{Bitmap, FileKey, Link, Mtime};
+use drizzle_model::{Bitmap, ContentHash, FileKey, Link, Mtime};
 use serde::Serialize;
 
 /// One line of results.
@@ -33,6 +33,14 @@ pub(crate) enum Report {
         link: String,
         /// How many things in the folder are left out.
         skipped: usize,
+        /// The hash of what was shared there before it changed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
+    },
+    /// What was shared is gone.
+    Unshared {
+        #[serde(flatten)]
+        file: FileFields,
     },
     /// Something can be fetched.
     File {
@@ -262,8 +270,9 @@ pub(crate) struct TrackerFields {
 
 impl Report {
     /// A thing that is shared now.
-    pub(crate) fn shared(key: &FileKey, link: &Link, skipped: usize) -> Self {
-        Self::Shared { file: key.into(), link: link.to_string(), skipped }
+    pub(crate) fn shared(key: &FileKey, link: &Link, skipped: usize, replaces: Option<&ContentHash>) -> Self {
+        let replaces = replaces.map(ToString::to_string);
+        Self::Shared { file: key.into(), link: link.to_string(), skipped, replaces }
     }
 
     /// A thing that can be fetched.

@@ -20,7 +20,7 @@ use crate::hub_handle::Held;
 use crate::input::{Candidate, ContentEvent, NewContent};
 use crate::lane::Greeted;
 use crate::network::Network;
-use crate::share::{Watch, manifest_content, sizes_of};
+use crate::share::{Registration, Watch, manifest_content, sizes_of};
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How often the tracker hears which chunks are here now (S0.6).
@@ -153,8 +153,9 @@ impl Running {
     /// Serves on until the node ends. Says who sent how many bytes.
     pub(super) fn seed(self) -> BTreeMap<PeerId, u64> {
         let source = Arc::clone(&self.download) as Arc<dyn Source>;
-        let (key, mtime) = (self.key(), self.download.content().metadata().mtime);
-        let watch = Watch { key, mtime, source, network: self.network, events: self.means.events };
+        let mtime = self.download.content().metadata().mtime;
+        let registration = Registration::alone(self.network.clone(), self.key(), mtime);
+        let watch = Watch { registration, source, events: self.means.events, changed: || {} };
         tokio::spawn(watch.run(self.watcher));
         self.held.keep();
         self.tally.from

@@ -79,6 +79,10 @@ impl Hub {
         content.deadline.map(|deadline| self.deadlines.remove(&(deadline, id)));
         if self.by_key.get(&content.key) == Some(&id) {
             self.by_key.remove(&content.key);
+            // The same content may be here twice, for two owners: the other goes on serving it.
+            if let Some((&other, _)) = self.contents.iter().find(|(_, other)| other.key == content.key) {
+                self.by_key.insert(content.key, other);
+            }
         }
         for (lane, channel) in self.channels_of(id) {
             if let Some(state) = self.lanes.get_mut(&lane) {

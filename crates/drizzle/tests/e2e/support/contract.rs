@@ -54,6 +54,7 @@ const EVENTS: &[(&str, &[(&str, Shape)])] = &[
     ),
     ("error", &[("kind", Shape::Text), ("message", Shape::Text)]),
     // Not of the contract, but of this program.
+    ("unshared", &[("name", Shape::Text), ("hash", Shape::Id), ("size", Shape::Number)]),
     ("status", &[("processes", Shape::List)]),
     ("setting", &[("key", Shape::Text), ("origin", Shape::Text)]),
 ];

@@ -17,6 +17,7 @@ impl Directory {
         self.files.check_invariants();
         self.holdings.check_invariants();
         self.past.check_invariants();
+        self.changes.check_invariants(self.version);
         for key in self.past.keys() {
             assert_eq!(self.files.id(key), None, "{} is held and of the past", key.name);
         }

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use drizzle_model::{FileKey, PeerId, Time};
 
+use crate::changes::{Change, ChangeLog};
 use crate::files::{FileId, Files};
 use crate::holdings::{Holding, Holdings};
 use crate::past::Past;
@@ -64,6 +65,7 @@ pub struct Directory {
     /// Of all peers together.
     pub(crate) partial_chunks: u64,
     pub(crate) version: Version,
+    pub(crate) changes: ChangeLog,
     departures: VecDeque<Departure>,
     /// Peers that are gone, whose files are still to be forgotten.
     pub(crate) leaving: VecDeque<PeerNumber>,
@@ -76,6 +78,12 @@ impl Directory {
     /// A directory without a peer.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A directory without a peer whose versions begin there: greater than any that an earlier one gave out, so that nobody takes
+    /// one for the other.
+    pub fn starting_at(version: Version) -> Self {
+        Self { version, changes: ChangeLog::since(version), ..Self::default() }
     }
 
     /// Takes the peer in, or renews the lease of one that is there. Without an address it can ask, but not
@@ -190,6 +198,8 @@ impl Directory {
         self.partial_chunks += chunks;
         self.partial_chunks -= before.as_ref().map_or(0, Holding::partial_chunks);
         let was_source = before.as_ref().is_some_and(Holding::is_source);
+        let file_id = file;
+        let sources_before = self.files.file(file_id).map_or(0, |file| file.sources);
         if let (Some(file), Some(peer)) = (self.files.file_mut(file), self.peers.peer_mut(peer)) {
             file.holders += u32::from(before.is_none());
             file.sources = file.sources + u32::from(is_source) - u32::from(was_source);
@@ -197,6 +207,9 @@ impl Directory {
             if let Some(before) = before {
                 peer.usage = peer.usage.minus(usage(&file.key, before.partial_chunks()));
             }
+        }
+        if was_source != is_source {
+            self.note_file(file_id, sources_before);
         }
     }
 
@@ -212,9 +225,11 @@ impl Directory {
             if let Some(peer) = self.peers.peer_mut(number) {
                 peer.usage = peer.usage.minus(usage(&file.key, holding.partial_chunks()));
             }
-            if file.holders == 0
-                && let Some(file) = self.files.remove(file_id)
-            {
+            let (is_last, sources) = (file.holders == 0, file.sources);
+            if holding.is_source() {
+                self.note_file(file_id, sources + 1);
+            }
+            if is_last && let Some(file) = self.files.remove(file_id) {
                 self.past.keep(file);
             }
         }
@@ -226,15 +241,23 @@ impl Directory {
         if let (Some(peer), Some(_)) = (self.peers.peer_mut(number), address)
             && peer.address != address
         {
-            peer.address = address;
+            let (peer, before) = (peer.id, core::mem::replace(&mut peer.address, address));
             self.version.advance();
+            if before.is_none() {
+                self.changes.push(self.version, Change::Came { peer, number });
+            }
         }
     }
 
     fn retire(&mut self, number: PeerNumber) -> Option<PeerId> {
         self.version.advance();
         self.leaving.push_back(number);
-        self.peers.retire(number)
+        let has_served = self.peers.peer(number).is_some_and(|peer| peer.address.is_some());
+        let peer = self.peers.retire(number)?;
+        if has_served {
+            self.changes.push(self.version, Change::Went { peer, number });
+        }
+        Some(peer)
     }
 }
 

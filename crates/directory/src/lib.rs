@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod changes;
 mod check;
 mod directory;
 mod files;
@@ -23,6 +24,7 @@ mod list;
 mod load;
 mod locate;
 mod past;
+mod pattern;
 mod peers;
 mod quota;
 mod register;
@@ -30,6 +32,7 @@ mod report;
 mod suspicions;
 mod version;
 
+pub use changes::{Change, Changes, Recorded, TooOld};
 pub use directory::{Directory, DirectoryFull, NotServing, Stats, UnknownPeer};
 pub use list::{Filter, Listed, Page};
 pub use locate::{Have, Holder, Located, Target};

@@ -4,17 +4,18 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use drizzle_model::{FileKey, Mtime, Time};
+use drizzle_model::{FileKey, Mtime, RelPath, Time};
 
 use crate::directory::Directory;
-use crate::files::File;
-use crate::quota::limits::{PAGE_FILES_MAX, PAGE_SCAN_MAX};
+use crate::files::{File, least_of_name};
+use crate::pattern::{Pattern, pieces};
+use crate::quota::limits::{PAGE_FILES_MAX, PAGE_SCAN_MAX, PAGE_STEPS_MAX};
 use crate::version::Version;
 
 /// Which files are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    pattern: String,
+    pattern: Pattern,
     is_folded: bool,
 }
 
@@ -24,26 +25,67 @@ impl Filter {
         Self::containing("")
     }
 
-    /// Files whose name contains the pattern as it stands.
-    pub fn containing(pattern: &str) -> Self {
-        Self { pattern: pattern.into(), is_folded: false }
+    /// Files whose name contains the text as it stands.
+    pub fn containing(text: &str) -> Self {
+        Self { pattern: Pattern::Part(text.into()), is_folded: false }
     }
 
-    /// Files whose name contains the pattern, capital or small.
-    pub fn containing_folded(pattern: &str) -> Self {
-        let mut folded = String::new();
-        fold(pattern, &mut folded);
-        Self { pattern: folded, is_folded: true }
+    /// Files whose name contains the text, capital or small.
+    pub fn containing_folded(text: &str) -> Self {
+        Self { pattern: Pattern::Part(folded(text)), is_folded: true }
     }
 
-    /// `room` is for a folded name, so that a million names need no million allocations.
-    fn takes(&self, name: &str, room: &mut String) -> bool {
+    /// Files whose name begins with the text as it stands.
+    pub fn beginning(text: &str) -> Self {
+        Self { pattern: Pattern::Beginning(text.into()), is_folded: false }
+    }
+
+    /// Files whose name begins with the text, capital or small.
+    pub fn beginning_folded(text: &str) -> Self {
+        Self { pattern: Pattern::Beginning(folded(text)), is_folded: true }
+    }
+
+    /// Files whose whole name is like the pattern: `*` is any characters, `?` one, `[a-z]` and `[!a-z]` one of a set or none of
+    /// it, and `\` takes the next character as it is.
+    pub fn glob(pattern: &str) -> Self {
+        Self { pattern: Pattern::Glob(pieces(pattern)), is_folded: false }
+    }
+
+    /// The same, capital or small.
+    pub fn glob_folded(pattern: &str) -> Self {
+        Self { pattern: Pattern::Glob(pieces(&folded(pattern))), is_folded: true }
+    }
+
+    /// Whether a file of that name is asked for.
+    pub fn is_for(&self, name: &str) -> bool {
+        self.takes(name, &mut String::new(), &mut 0)
+    }
+
+    /// `room` is for a folded name, so that a million names need no million allocations; `steps` counts what it cost.
+    fn takes(&self, name: &str, room: &mut String, steps: &mut usize) -> bool {
         if !self.is_folded {
-            return name.contains(&*self.pattern);
+            return self.pattern.takes(name, steps);
         }
         fold(name, room);
-        room.contains(&*self.pattern)
+        self.pattern.takes(room, steps)
     }
+
+    /// The name before which none can be asked for; none when that is not known.
+    fn least_name(&self) -> Option<RelPath> {
+        match &self.pattern {
+            // In the order of names a slash comes before every other character, so `a` is just before all in `a/`.
+            Pattern::Beginning(text) if !self.is_folded => {
+                RelPath::new(text.strip_suffix('/').unwrap_or(text)).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+fn folded(text: &str) -> String {
+    let mut folded = String::new();
+    fold(text, &mut folded);
+    folded
 }
 
 /// Writes the text in lower case, character by character, so that equal texts fold alike wherever they stand in a word.
@@ -86,13 +128,21 @@ impl Directory {
         self.expire(now);
         let files_max = files_max.clamp(1, PAGE_FILES_MAX);
         let mut page = Page { files: Vec::new(), next: None, version: self.version };
-        let mut room = String::new();
-        for (scanned, (key, id)) in self.files.after(after).enumerate() {
-            if page.files.len() == files_max || scanned == PAGE_SCAN_MAX {
+        let (mut room, mut steps) = (String::new(), 0);
+        let least = filter.least_name();
+        let start = least.as_ref().map(least_of_name);
+        let from = start.as_ref().max(after);
+        for (scanned, (key, id)) in self.files.after(from).enumerate() {
+            if page.files.len() == files_max || scanned == PAGE_SCAN_MAX || steps > PAGE_STEPS_MAX {
                 return page;
             }
+            let takes = filter.takes(key.name.as_str(), &mut room, &mut steps);
+            if !takes && least.as_ref().is_some_and(|least| key.name != *least) {
+                // All that begin alike stand together.
+                break;
+            }
             page.next = Some(Arc::clone(key));
-            if filter.takes(key.name.as_str(), &mut room) {
+            if takes {
                 page.files.extend(self.files.file(id).filter(|file| file.sources > 0).map(listed));
             }
         }
@@ -111,7 +161,7 @@ mod tests {
 
     #[test]
     fn patterns_are_found_as_they_stand_or_folded() {
-        let takes = |filter: Filter, name| filter.takes(name, &mut String::new());
+        let takes = |filter: Filter, name| filter.is_for(name);
         assert!(takes(Filter::all(), "x"));
         assert!(takes(Filter::containing("b/C"), "ab/Cd"));
         assert!(!takes(Filter::containing("b/c"), "ab/Cd"));
@@ -119,5 +169,10 @@ mod tests {
         assert!(takes(Filter::containing_folded("ÄÖ"), "xäöx"));
         assert!(takes(Filter::containing_folded("σ"), "ΟΔΟΣ"), "a final sigma is no other letter");
         assert!(!takes(Filter::containing_folded("y"), "x"));
+        assert!(takes(Filter::beginning("ab/"), "ab/Cd"));
+        assert!(!takes(Filter::beginning("b"), "ab/Cd") && !takes(Filter::beginning("AB"), "ab/Cd"));
+        assert!(takes(Filter::beginning_folded("AB"), "ab/Cd"));
+        assert!(takes(Filter::glob("a?/*d"), "ab/Cd") && !takes(Filter::glob("b*"), "ab/Cd"));
+        assert!(takes(Filter::glob_folded("[A-Z]B/c*"), "ab/Cd"));
     }
 }

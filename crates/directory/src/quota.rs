@@ -31,6 +31,13 @@ pub mod limits {
     /// Names that are looked at for one page, so that a search that finds nothing ends in a few milliseconds. A page may
     /// therefore hold less than was asked for, or nothing, and still have a next one.
     pub const PAGE_SCAN_MAX: usize = 16_384;
+    /// What comparing names may cost for one page, about in characters that are looked at, since long names and long patterns
+    /// cost more: some 10 ms. The name at which that is reached is still compared.
+    pub const PAGE_STEPS_MAX: usize = 4 << 20;
+    /// Changes that are remembered for those who keep a copy of a listing: some 6 MB.
+    pub const CHANGES_MAX: usize = 1 << 16;
+    /// All names in those changes together, in bytes: files that are gone live on in them.
+    pub const CHANGES_NAME_BYTES_MAX: usize = 16 << 20;
     /// Files of one name or one hash in the answer to a single question.
     pub const LOCATED_FILES_MAX: usize = 64;
     /// Files of one name or one hash that are looked at to choose those.

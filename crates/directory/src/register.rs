@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Geometry, Mtime, PeerId, Time};
 
+use crate::changes::ChangeLog;
 use crate::directory::{Directory, NotServing, UnknownPeer, usage};
 use crate::files::{File, FileId};
 use crate::holdings::Holding;
@@ -173,6 +174,8 @@ impl Directory {
     pub fn restored(&mut self) {
         self.version.advance();
         self.past.trim();
+        // Nobody has a copy from before this moment.
+        self.changes = ChangeLog::since(self.version);
     }
 
     /// Forgets that the peer holds these files.
@@ -219,11 +222,13 @@ impl Directory {
             Claim::Bits(bits) => of_bits(&key, bits)?,
         };
         let file = known.unwrap_or_else(|| self.add_file(key, mtime, peer));
-        if let Some(file) = self.files.file_mut(file)
-            && file.mtime < mtime
+        if let Some(of_file) = self.files.file_mut(file)
+            && of_file.mtime < mtime
         {
-            file.mtime = mtime;
+            of_file.mtime = mtime;
+            let sources = of_file.sources;
             self.version.advance();
+            self.note_file(file, sources);
         }
         self.hold(file, number, holding);
         Ok(())
@@ -282,6 +287,8 @@ impl Directory {
             && let Some(file) = self.files.file_mut(id)
         {
             file.sources += 1;
+            let sources_before = file.sources - 1;
+            self.note_file(id, sources_before);
         }
         if is_whole {
             self.hold(id, number, Holding::All);

@@ -10,7 +10,12 @@ impl Version {
     pub(crate) const MIN: Self = Self(0);
     pub(crate) const MAX: Self = Self(u64::MAX);
 
-    /// The number itself, from 0.
+    /// The version of that number, as it was given out once.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
     pub const fn number(self) -> u64 {
         self.0
     }

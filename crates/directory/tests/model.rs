@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use drizzle_directory::{Claim, Directory, Filter, Have, Registration, Target, Version};
+use drizzle_directory::{Change, Claim, Directory, Filter, Have, Registration, Target, Version};
 use drizzle_model::{
     Bitmap, ChunkIndex, ChunkRun, ContentHash, ContentKind, FileKey, Mtime, PeerId, RelPath, Time,
 };
@@ -284,6 +284,49 @@ fn apply(directory: &mut Directory, model: &mut Model, now: Time, who: u8, step:
     model.forget();
 }
 
+/// Somebody's copy of the listing, which is kept by changes alone.
+#[derive(Default)]
+struct Copy {
+    version: Version,
+    files: BTreeMap<FileKey, (Mtime, usize)>,
+    peers: BTreeSet<PeerId>,
+}
+
+impl Copy {
+    /// Takes over what changed, two changes at a time.
+    fn follow(&mut self, directory: &mut Directory, now: Time) {
+        loop {
+            let changes = directory.changes(now, self.version, 2).unwrap();
+            assert!(changes.changes.iter().all(|recorded| recorded.version > self.version));
+            changes.changes.into_iter().for_each(|recorded| self.take(recorded.change));
+            self.version = changes.version;
+            if changes.is_all {
+                assert_eq!(self.version, directory.version());
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        let was_right = match change {
+            Change::Added(file) => {
+                self.files.insert((*file.key).clone(), (file.mtime, file.peers as usize)).is_none()
+            }
+            Change::Changed(file) => {
+                self.files.insert((*file.key).clone(), (file.mtime, file.peers as usize)).is_some()
+            }
+            Change::Removed(key) => self.files.remove(&key).is_some(),
+            Change::Came { peer, .. } => self.peers.insert(peer),
+            Change::Went { peer, .. } => self.peers.remove(&peer),
+        };
+        assert!(was_right, "what is added was not there, and what changes or is removed was");
+    }
+
+    fn listing(&self) -> Vec<(FileKey, Mtime, usize)> {
+        self.files.iter().map(|(key, &(mtime, peers))| (key.clone(), mtime, peers)).collect()
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
@@ -294,6 +337,7 @@ proptest! {
         let (mut directory, mut model) = (Directory::new(), Model::default());
         let mut now = Time::ORIGIN;
         let mut seen: BTreeMap<Version, Answers> = BTreeMap::new();
+        let mut copy = Copy::default();
         for (wait_s, who, step) in steps {
             now = now + Duration::from_secs(wait_s);
             apply(&mut directory, &mut model, now, who, step);
@@ -303,6 +347,11 @@ proptest! {
             let before = seen.entry(directory.version()).or_insert_with(|| answers.clone());
             prop_assert_eq!(before, &answers, "one version, two answers");
             prop_assert_eq!(directory.stats().peers, model.members.len());
+            copy.follow(&mut directory, now);
+            let serving: BTreeSet<PeerId> =
+                model.members.iter().filter(|(_, m)| m.address.is_some()).map(|(&id, _)| peer(id)).collect();
+            prop_assert_eq!(&copy.peers, &serving, "peers that came and went");
+            prop_assert_eq!(&copy.listing(), &answers.0, "a listing that follows the changes");
             let next = model.members.values().map(|member| member.deadline).min();
             prop_assert_eq!(directory.next_deadline(), next);
         }

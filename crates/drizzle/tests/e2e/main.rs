@@ -19,6 +19,7 @@ mod support;
 mod asking;
 mod bad_words;
 mod crashes;
+mod crowd;
 mod disks;
 mod folders;
 mod leaving;

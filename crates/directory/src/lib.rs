@@ -31,6 +31,7 @@ mod register;
 mod report;
 mod suspicions;
 mod version;
+mod whole;
 
 pub use changes::{Change, Changes, Recorded, TooOld};
 pub use directory::{Directory, DirectoryFull, NotServing, Stats, UnknownPeer};
@@ -41,3 +42,4 @@ pub use quota::limits;
 pub use register::{Claim, HaveError, NotRegistered, RegisterError, Registration};
 pub use report::{Noted, ReportError};
 pub use version::Version;
+pub use whole::Whole;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use drizzle_directory::{
     Departure, Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Noted, Page,
-    PeerNumber, RegisterError, Registration, ReportError, Target, UnknownPeer, Version,
+    PeerNumber, RegisterError, Registration, ReportError, Target, UnknownPeer, Version, Whole,
 };
 use drizzle_model::{FileKey, Mtime, PeerId, Time};
 
@@ -159,6 +159,19 @@ impl Catalogue {
 
     pub(crate) fn list(&self, filter: &Filter, after: Option<&FileKey>, files_max: usize) -> Page {
         self.with(|directory, now| directory.list(now, filter, after, files_max))
+    }
+
+    /// The version of what questions are answered from.
+    pub(crate) fn version(&self) -> Version {
+        self.with(|directory, now| {
+            directory.expire(now);
+            directory.version()
+        })
+    }
+
+    /// Single files, each with one who has all of it.
+    pub(crate) fn whole_files(&self, files_max: usize) -> Vec<Whole> {
+        self.with(|directory, now| directory.whole_files(now, files_max))
     }
 
     pub(crate) fn locate(&self, target: &Target, seed: u64) -> Vec<Located> {

@@ -18,6 +18,7 @@ mod asker;
 mod batch;
 mod body;
 mod catalogue;
+mod classic;
 mod client;
 mod client_error;
 mod clock;

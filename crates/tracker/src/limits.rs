@@ -78,5 +78,14 @@ pub const TRANSACTION_WEIGHT_MAX: usize = 2 << 20;
 /// How much of what changed may wait for a disk that does not answer, in the same bytes; beyond it nothing more may change.
 pub const PENDING_WEIGHT_MAX: usize = 128 << 20;
 
+/// Connections of classic peers at one time, which nobody has let in. One costs up to [`SMALL_BODY_BYTES`] and some.
+pub const CLASSIC_CONNECTIONS_MAX: usize = 4096;
+
+/// The same from one host: a quarter, as for all connections.
+pub const CLASSIC_CONNECTIONS_PER_HOST_MAX: usize = CLASSIC_CONNECTIONS_MAX / 4;
+
+/// How many files of native peers a classic peer is shown: each of its replies holds them all.
+pub const CLASSIC_NATIVE_FILES_MAX: usize = 10_000;
+
 /// How often peers are asked to renew their leases.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 
 use crate::asker::Asker;
 use crate::catalogue::Catalogue;
+use crate::classic::Classic;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::connections::{Connections, Place, Room};
@@ -44,6 +45,8 @@ pub struct Server {
     tracker: Arc<Tracker>,
     router: Router,
     connections: Arc<Connections>,
+    /// None when the classic protocol is not spoken here.
+    classic: Option<Arc<Classic>>,
 }
 
 impl Server {
@@ -68,7 +71,14 @@ impl Server {
         let tracker = Arc::new(tracker);
         tokio::spawn(tick(Arc::downgrade(&tracker)));
         let router = router(Arc::clone(&tracker));
-        Self { tracker, router, connections: Connections::new(ROOM) }
+        Self { tracker, router, connections: Connections::new(ROOM), classic: None }
+    }
+
+    /// The same tracker, which hears classic peers as well. Nobody can keep one of those out, so this is for networks that are open,
+    /// or reached from this machine alone.
+    pub fn with_classic(mut self) -> Self {
+        self.classic = Some(Arc::new(Classic::new(Arc::clone(&self.tracker))));
+        self
     }
 
     /// Whose tracker this is.
@@ -146,6 +156,11 @@ impl Server {
                 self.speak_http(asker, connection).await;
             }
             Accepted::Plain(tcp) => {
+                if let Some(classic) = &self.classic
+                    && Classic::is_meant_by(&tcp).await
+                {
+                    return classic.serve(tcp).await;
+                }
                 if let (Ok(remote), Ok(local)) = (tcp.peer_addr(), tcp.local_addr()) {
                     self.speak_http(Asker::new(None, remote, local), tcp).await;
                 }

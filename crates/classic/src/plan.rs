@@ -1,0 +1,156 @@
+//! What a synchronizer does next: which files to fetch, and what to say to the tracker. Pure.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::folder::LocalFile;
+use crate::message::{DirectoryMessage, Entry, OwnFile};
+use crate::name::Name;
+use crate::stamp::Stamp;
+
+/// The files of the folder.
+pub(crate) type Files = BTreeMap<Name, LocalFile>;
+
+/// What earlier fetches brought: the time as the directory had it, and the file as it lay there then. A disk may keep times
+/// less exactly than they were told, and such a file would be fetched for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Brought(BTreeMap<Name, (Stamp, LocalFile)>);
+
+impl Brought {
+    pub(crate) fn note(&mut self, name: Name, told: Stamp, lies: LocalFile) {
+        self.0.insert(name, (told, lies));
+    }
+
+    /// The time of a file of the folder.
+    pub(crate) fn stamp(&self, name: &Name, file: &LocalFile) -> Stamp {
+        match self.0.get(name) {
+            Some((told, lies)) if lies == file => told.clone(),
+            _ => file.stamp(),
+        }
+    }
+}
+
+/// The entries that are newer than what is here. `own` is where this peer serves, as the tracker may name it.
+pub(crate) fn wanted<'a>(
+    directory: &'a DirectoryMessage,
+    files: &Files,
+    brought: &Brought,
+    own: SocketAddr,
+) -> Vec<(&'a Name, &'a Entry)> {
+    let is_newer = |name: &Name, entry: &Entry| {
+        files.get(name).is_none_or(|file| entry.mtime.is_newer_than(&brought.stamp(name, file)))
+    };
+    let of_others = directory.files.iter().filter(|(_, entry)| entry.address != own);
+    of_others.filter(|(name, entry)| is_newer(name, entry)).collect()
+}
+
+/// What to say to the tracker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Say {
+    /// All the files, on the connection that is there.
+    Files(Vec<OwnFile>),
+    /// Only that this peer lives.
+    Keepalive,
+    /// All the files, but on a new connection: this tracker expects them at its beginning alone.
+    Anew,
+}
+
+/// What to say after the first message, in which `told` was said.
+///
+/// To a tracker that takes lists at any time whatever is different here. To another one only what others would miss, since it
+/// costs a connection: a file that the directory does not have, or not as new, and that it was not told.
+pub(crate) fn next_word(
+    told: &[OwnFile],
+    files: &Files,
+    brought: &Brought,
+    directory: &DirectoryMessage,
+) -> Say {
+    let own = own_files(files, brought);
+    if directory.takes_lists {
+        return if own == told { Say::Keepalive } else { Say::Files(own) };
+    }
+    let is_missed = |file: &OwnFile| {
+        let entry = directory.files.get(&file.name);
+        entry.is_none_or(|entry| file.mtime.is_newer_than(&entry.mtime)) && !told.contains(file)
+    };
+    if own.iter().any(is_missed) { Say::Anew } else { Say::Keepalive }
+}
+
+/// The files as they are told.
+pub(crate) fn own_files(files: &Files, brought: &Brought) -> Vec<OwnFile> {
+    let own =
+        files.iter().map(|(name, file)| OwnFile { name: name.clone(), mtime: brought.stamp(name, file) });
+    own.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drizzle_model::Mtime;
+
+    fn own() -> SocketAddr {
+        "127.0.0.1:1".parse().unwrap()
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn file(seconds: i64) -> LocalFile {
+        LocalFile { mtime: Mtime::from_seconds(seconds), size: 1 }
+    }
+
+    fn files(of: &[(&str, i64)]) -> Files {
+        of.iter().map(|(text, seconds)| (name(text), file(*seconds))).collect()
+    }
+
+    fn directory(of: &[(&str, &str, &str)]) -> DirectoryMessage {
+        let entry = |(text, address, mtime): &(&str, &str, &str)| {
+            let mtime = Stamp::parse(mtime).unwrap();
+            (name(text), Entry { address: address.parse().unwrap(), mtime, is_unframed: false })
+        };
+        DirectoryMessage { files: of.iter().map(entry).collect(), ..DirectoryMessage::default() }
+    }
+
+    /// S2.5: what is newer elsewhere, and nothing else.
+    #[test]
+    fn what_is_newer_elsewhere_is_wanted() {
+        let directory = directory(&[
+            ("new", "127.0.0.1:2", "10"),
+            ("newer", "127.0.0.1:2", "10.5"),
+            ("same", "127.0.0.1:2", "10.0"),
+            ("older", "127.0.0.1:2", "9"),
+            ("own", "127.0.0.1:1", "99"),
+        ]);
+        let here = files(&[("newer", 10), ("same", 10), ("older", 10)]);
+        let wanted = wanted(&directory, &here, &Brought::default(), own());
+        assert_eq!(wanted.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["new", "newer"]);
+    }
+
+    /// On a disk that keeps whole seconds a file would be fetched again for ever.
+    #[test]
+    fn a_disk_with_coarse_times_fetches_once() {
+        let directory = directory(&[("a", "127.0.0.1:2", "10.5")]);
+        let mut brought = Brought::default();
+        brought.note(name("a"), Stamp::parse("10.5").unwrap(), file(10));
+        assert!(wanted(&directory, &files(&[("a", 10)]), &brought, own()).is_empty());
+        assert_eq!(wanted(&directory, &files(&[("a", 9)]), &brought, own()).len(), 1, "another file by now");
+    }
+
+    #[test]
+    fn a_tracker_hears_of_changes_in_the_way_it_understands() {
+        let none = Brought::default();
+        let told = own_files(&files(&[("a", 10)]), &none);
+        let mut known = directory(&[("a", "127.0.0.1:1", "10"), ("b", "127.0.0.1:2", "5")]);
+        let word = |files: &Files, directory: &DirectoryMessage| next_word(&told, files, &none, directory);
+        assert_eq!(word(&files(&[("a", 10)]), &known), Say::Keepalive);
+        assert_eq!(word(&files(&[("a", 10), ("b", 5)]), &known), Say::Keepalive, "b is known from another");
+        assert_eq!(word(&files(&[("a", 10), ("c", 5)]), &known), Say::Anew);
+        assert_eq!(word(&files(&[("a", 11)]), &known), Say::Anew);
+        // One that it does not take over is told once.
+        assert_eq!(word(&files(&[("a", 10)]), &directory(&[])), Say::Keepalive);
+        known.takes_lists = true;
+        assert!(matches!(word(&files(&[("a", 10), ("b", 5)]), &known), Say::Files(_)));
+        assert_eq!(word(&files(&[("a", 10)]), &known), Say::Keepalive);
+    }
+}

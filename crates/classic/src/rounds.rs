@@ -1,0 +1,245 @@
+//! The rounds of a synchronizer: takes from other peers what the directory has newer than the folder.
+//!
+//! From each peer comes one file at a time, from several peers at once. What is under way when a round has taken long enough goes on
+//! into the next one, and is not begun twice. What failed is tried again later.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::SocketAddr;
+
+use drizzle_model::Time;
+use drizzle_net::RateLimiter;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+use crate::backoff::Backoff;
+use crate::event::{Action, Event};
+use crate::fetch::{FetchError, Fetched, Fetcher};
+use crate::folder::{Folder, LocalFile, PlaceError};
+use crate::limits::{FETCHED_FROM_MAX, ROUND_MAX};
+use crate::message::{DirectoryMessage, Entry};
+use crate::name::Name;
+use crate::plan::{Brought, Files, wanted};
+
+/// How many peers are remembered as being of the unframed dialect.
+const UNFRAMED_PEERS_MAX: usize = 4096;
+
+/// The folder, and what is under way into it.
+pub(crate) struct Rounds {
+    pub(crate) folder: Folder,
+    pub(crate) files: Files,
+    pub(crate) brought: Brought,
+    fetcher: Fetcher,
+    events: mpsc::UnboundedSender<Event>,
+    own: SocketAddr,
+    began: Instant,
+    failed: Backoff<(Name, SocketAddr)>,
+    /// Peers that showed to be of the unframed dialect.
+    unframed: HashSet<SocketAddr>,
+    under_way: JoinSet<Ended>,
+    names: HashSet<Name>,
+    peers: HashSet<SocketAddr>,
+    told_in_sync: Option<(usize, u64)>,
+}
+
+/// How one fetch ended.
+struct Ended {
+    name: Name,
+    entry: Entry,
+    result: Result<(LocalFile, Action), Trouble>,
+}
+
+/// Why a file is not here now.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(
+        "nothing came, which may as well mean that the peer has lost it; the file here has bytes, and stays"
+    )]
+    Empty,
+}
+
+impl Rounds {
+    pub(crate) fn new(
+        folder: Folder,
+        limit: RateLimiter,
+        events: mpsc::UnboundedSender<Event>,
+        own: SocketAddr,
+    ) -> Self {
+        Self {
+            fetcher: Fetcher { folder: folder.clone(), limit },
+            folder,
+            files: Files::new(),
+            brought: Brought::default(),
+            events,
+            own,
+            began: Instant::now(),
+            failed: Backoff::default(),
+            unframed: HashSet::new(),
+            under_way: JoinSet::new(),
+            names: HashSet::new(),
+            peers: HashSet::new(),
+            told_in_sync: None,
+        }
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        // Nobody listening is no reason to stop.
+        let _ = self.events.send(event);
+    }
+
+    /// Looks at the folder again.
+    pub(crate) async fn look(&mut self) -> io::Result<()> {
+        let folder = self.folder.clone();
+        let files = spawn_blocking(move || folder.files()).await.map_err(io::Error::other)??;
+        self.files = files.into_iter().collect();
+        Ok(())
+    }
+
+    /// One round: ends when nothing more can be had now, or when it has taken long enough.
+    pub(crate) async fn round(&mut self, directory: &DirectoryMessage, has_lf: bool) {
+        let end = Instant::now() + ROUND_MAX;
+        loop {
+            self.begin_some(directory, has_lf);
+            match timeout_at(end, self.under_way.join_next()).await {
+                Ok(Some(Ok(ended))) => self.finish(ended),
+                // A bug, and the names that it had are lost to us until the next start.
+                Ok(Some(Err(error))) => debug!(target: "drizzle::fetch", %error, "a fetch ended early"),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        if self.under_way.is_empty() {
+            self.folder.sweep();
+            self.tell_in_sync(directory);
+        }
+    }
+
+    /// Waits, and takes what comes meanwhile.
+    pub(crate) async fn pause(&mut self, until: Instant) {
+        while let Ok(ended) = timeout_at(until, self.under_way.join_next()).await {
+            match ended {
+                Some(Ok(ended)) => self.finish(ended),
+                Some(Err(_)) => {}
+                None => tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
+    /// Gives up what is under way, and leaves nothing of it behind.
+    pub(crate) async fn close(mut self) {
+        self.under_way.shutdown().await;
+        self.folder.sweep();
+    }
+
+    fn begin_some(&mut self, directory: &DirectoryMessage, has_lf: bool) {
+        let now = self.now();
+        for (name, entry) in wanted(directory, &self.files, &self.brought, self.own) {
+            if self.under_way.len() >= FETCHED_FROM_MAX {
+                return;
+            }
+            let is_free = !self.names.contains(name) && !self.peers.contains(&entry.address);
+            if !is_free || !self.failed.may_try(now, &(name.clone(), entry.address)) {
+                continue;
+            }
+            self.names.insert(name.clone());
+            self.peers.insert(entry.address);
+            let is_framed = has_lf && !entry.is_unframed && !self.unframed.contains(&entry.address);
+            let job = Job {
+                fetcher: self.fetcher.clone(),
+                name: name.clone(),
+                entry: entry.clone(),
+                before: self.files.get(name).cloned(),
+                is_framed,
+            };
+            self.under_way.spawn(job.run());
+        }
+    }
+
+    fn finish(&mut self, ended: Ended) {
+        let Ended { name, entry, result } = ended;
+        let peer = entry.address;
+        self.names.remove(&name);
+        self.peers.remove(&peer);
+        match result {
+            Ok((file, action)) => {
+                self.failed.succeed(&(name.clone(), peer));
+                self.brought.note(name.clone(), entry.mtime, file.clone());
+                self.files.insert(name.clone(), file);
+                self.tell(Event::Applied { name, action, peer });
+            }
+            Err(trouble) => {
+                debug!(target: "drizzle::fetch", %name, %peer, %trouble, "a file did not come");
+                if matches!(trouble, Trouble::Fetch(FetchError::NoHeader(_))) {
+                    self.note_unframed(peer);
+                    return;
+                }
+                if self.failed.fail(self.now(), (name.clone(), peer)) {
+                    self.tell(Event::Refused { name, peer, reason: trouble.to_string() });
+                }
+            }
+        }
+    }
+
+    /// It is asked again at once, in the other dialect.
+    fn note_unframed(&mut self, peer: SocketAddr) {
+        if self.unframed.len() >= UNFRAMED_PEERS_MAX {
+            self.unframed.clear();
+        }
+        self.unframed.insert(peer);
+    }
+
+    fn tell_in_sync(&mut self, directory: &DirectoryMessage) {
+        if !wanted(directory, &self.files, &self.brought, self.own).is_empty() {
+            self.told_in_sync = None;
+            return;
+        }
+        let state = (self.files.len(), self.files.values().map(|file| file.size).sum());
+        if self.told_in_sync.replace(state) != Some(state) {
+            self.tell(Event::InSync { files: state.0, bytes: state.1 });
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::after_origin(self.began.elapsed())
+    }
+}
+
+/// One file to fetch.
+struct Job {
+    fetcher: Fetcher,
+    name: Name,
+    entry: Entry,
+    before: Option<LocalFile>,
+    is_framed: bool,
+}
+
+impl Job {
+    async fn run(self) -> Ended {
+        let result = self.fetch().await;
+        Ended { name: self.name, entry: self.entry, result }
+    }
+
+    async fn fetch(&self) -> Result<(LocalFile, Action), Trouble> {
+        let Self { fetcher, name, entry, before, is_framed } = self;
+        let fetched = match is_framed {
+            true => fetcher.framed(entry.address, name).await?,
+            false => fetcher.bare(entry.address, name).await?,
+        };
+        let Fetched { part, bytes } = fetched;
+        if bytes == 0 && before.as_ref().is_some_and(|before| before.size > 0) {
+            return Err(Trouble::Empty);
+        }
+        let (folder, name) = (fetcher.folder.clone(), name.clone());
+        let (mtime, before) = (entry.mtime.clone(), before.clone());
+        let action = if before.is_some() { Action::Update } else { Action::Create };
+        let place = move || folder.place(part, &name, &mtime, before.as_ref());
+        let placed =
+            spawn_blocking(place).await.map_err(|error| PlaceError::Disk(io::Error::other(error)))?;
+        Ok((placed?, action))
+    }
+}

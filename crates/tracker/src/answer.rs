@@ -22,7 +22,7 @@ pub struct Membership {
     pub number: u32,
     /// How long the tracker keeps the peer without a renewal.
     pub lease: Duration,
-    /// How often to renew.
+    /// When to renew first.
     pub renew_interval: Duration,
 }
 
@@ -136,9 +136,15 @@ pub(crate) fn verdicts(dtos: Vec<VerdictDto>, expected: usize) -> Result<Vec<Ver
     Ok(dtos.into_iter().map(of).collect())
 }
 
-/// At least as long as makes sense, whatever the tracker says, so that it cannot make a peer call it without end.
+/// At least as long as makes sense, whatever the tracker says, so that it cannot make a peer call it without end. Up to a fifth
+/// more or less each time: peers that were all brought into step, by a tracker that stood still or came back, fall out of
+/// it again.
 pub(crate) fn renew_interval(seconds: u64) -> Duration {
-    Duration::from_secs(seconds.clamp(1, 60))
+    let mut chance = [128];
+    // Without random numbers it is what was asked for.
+    let _ = aws_lc_rs::rand::fill(&mut chance);
+    let [chance] = chance;
+    Duration::from_secs(seconds.clamp(1, 60)) * (4 * 128 + u32::from(chance)) / (5 * 128)
 }
 
 impl TryFrom<JoinedDto> for Membership {

@@ -134,10 +134,15 @@ impl Client {
         self.in_batches(path::HAVES, files, |files| api::HavesDto { files }).await
     }
 
-    /// Renews the lease, and says where this peer serves now; without a port it only asks.
+    /// Renews the lease, and says where this peer serves now; without a port it only asks. [`ClientError::Lapsed`] as well when
+    /// another tracker of the network answers than before.
     pub async fn renew(&self, port: Option<u16>) -> Result<Renewal, ClientError> {
-        let renewed: api::RenewedDto =
-            self.call(Call::post(path::RENEW, &api::RenewDto { port })?).await?.read()?;
+        let answer = self.call(Call::post(path::RENEW, &api::RenewDto { port })?).await;
+        // At another tracker of the network this peer may be known by what it registered last, and by nothing else.
+        if matches!(answer, Ok(_) | Err(ClientError::Lapsed)) && self.inner.transport.has_moved() {
+            return Err(ClientError::Lapsed);
+        }
+        let renewed: api::RenewedDto = answer?.read()?;
         let ticket = renewed.ticket.as_deref().map(answer::ticket).transpose()?;
         if let Some(ticket) = ticket {
             self.check(&ticket)?;

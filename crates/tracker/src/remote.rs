@@ -3,8 +3,12 @@
 //! A call that finds the kept connection in use opens one more, so no call waits for another; one is kept afterwards. A call
 //! that fails on a kept connection is repeated once on a new one: the tracker may have closed it just then, and every
 //! call of the API has the same effect twice as once.
+//!
+//! Of several addresses the first that answers is taken, each time that a connection is made. Behind another address may be
+//! another tracker of the network, which knows nothing of this peer, so a move is remembered until somebody asks.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use drizzle_model::{Address, Invite};
@@ -25,6 +29,9 @@ pub(crate) struct Remote {
     invite: Invite,
     dialer: Dialer,
     kept: Mutex<Option<Line>>,
+    /// Where the newest connection leads.
+    at: Mutex<Option<SocketAddr>>,
+    has_moved: AtomicBool,
 }
 
 /// A connection that speaks HTTP.
@@ -35,7 +42,13 @@ struct Line {
 
 impl Remote {
     pub(crate) fn new(invite: Invite, dialer: Dialer) -> Self {
-        Self { invite, dialer, kept: Mutex::new(None) }
+        Self {
+            invite,
+            dialer,
+            kept: Mutex::default(),
+            at: Mutex::default(),
+            has_moved: AtomicBool::new(false),
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, ClientError> {
@@ -46,6 +59,11 @@ impl Remote {
         }
         let line = self.open().await?;
         self.send_over(line, request).await
+    }
+
+    /// Whether the tracker's address has become another one since this was asked last.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.has_moved.swap(false, Ordering::Relaxed)
     }
 
     fn take_kept(&self) -> Option<Line> {
@@ -69,6 +87,10 @@ impl Remote {
         let connection = self.dial().await?;
         let address = connection.remote_addr();
         tracing::debug!(target: "drizzle::tracker", tracker = %address, "connected to the tracker");
+        let before = self.at.lock().unwrap_or_else(PoisonError::into_inner).replace(address);
+        if before.is_some_and(|before| before != address) {
+            self.has_moved.store(true, Ordering::Relaxed);
+        }
         let tracker = address.ip();
         let (sender, driver) = handshake(TokioIo::new(connection))
             .await

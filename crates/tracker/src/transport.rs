@@ -18,6 +18,11 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Whether the tracker is perhaps another one than when this was asked last.
+    pub(crate) fn has_moved(&self) -> bool {
+        matches!(self, Self::Remote(remote) if remote.has_moved())
+    }
+
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, ClientError> {
         match self {
             Self::Remote(remote) => remote.send(request).await,

@@ -25,7 +25,8 @@ async fn joining_gives_a_ticket_that_holds_and_the_lowest_number() {
         let membership = tracker.client().join().await.unwrap();
         assert_eq!(membership.number, number);
         assert_eq!(membership.lease, Duration::from_secs(180));
-        assert_eq!(membership.renew_interval, Duration::from_secs(5));
+        let interval = Duration::from_secs(4)..Duration::from_secs(6);
+        assert!(interval.contains(&membership.renew_interval), "{membership:?}");
         let (ticket, network) = (membership.ticket, tracker.server.network().id());
         ticket.verify(1_800_000_000, &network, &ticket.peer()).unwrap();
     }
@@ -287,4 +288,19 @@ async fn names_that_are_hard_to_write_in_a_url_are_located() {
     }
     let nothing = client.locate_hash(&ContentHash::from_bytes([0; 32])).await;
     assert!(matches!(nothing, Err(ClientError::NotFound)));
+}
+
+/// Peers that renew in step would all come at one moment for ever, for example after a tracker was away.
+#[tokio::test]
+async fn peers_renew_at_times_of_their_own() {
+    let tracker = Tracker::start(Admission::Open).await;
+    let client = tracker.client();
+    client.register(1, &[]).await.unwrap();
+    let mut intervals = std::collections::BTreeSet::new();
+    for _ in 0..30 {
+        let interval = client.renew(Some(1)).await.unwrap().renew_interval;
+        assert!((Duration::from_secs(4)..Duration::from_secs(6)).contains(&interval), "{interval:?}");
+        intervals.insert(interval);
+    }
+    assert!(intervals.len() > 10, "{intervals:?}");
 }

@@ -21,6 +21,12 @@ fn main() -> io::Result<()> {
             ("hex", "data") => {
                 write(&corpus, "frames", &block.name, &[&block.bytes()[..], b"1234"].concat())?
             }
+            // The first byte says how many bits the ring's ids have: none, so the ring of hashes.
+            ("hex", "ring") => {
+                let bytes = block.bytes();
+                let body = bytes.get(4..).unwrap_or_default();
+                write(&corpus, "ring", &block.name, &[&[0], body].concat())?;
+            }
             ("hex", "ticket") => write(&corpus, "ticket", &block.name, &block.bytes())?,
             ("hex", "manifest") => write(&corpus, "manifest", &block.name, &block.bytes())?,
             ("link" | "invite", _) => {

@@ -94,6 +94,12 @@ id! {
     NetworkId
 }
 
+impl NetworkId {
+    /// Stands where the key is not known yet: in the invite to an open ring of which only the address is given. No network
+    /// has it, since it is no key with which anybody could sign.
+    pub const UNKNOWN: Self = Self([0; 32]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

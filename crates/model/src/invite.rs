@@ -1,7 +1,8 @@
 //! The text that lets a peer into a network: where it is, by which key it proves itself, and the secret that admits.
 //!
 //! `tracker://HOST:PORT[,HOST:PORT...]/NETWORK-KEY[/SECRET]`, key and secret as 64 hexadecimal digits each; `ring://` in
-//! the same form for a network without a tracker. Without the secret the network is open to everyone.
+//! the same form for a network without a tracker. Without the secret the network is open to everyone. Of an open ring the
+//! address alone is enough, `ring://HOST:PORT`: whoever is there tells the rest.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -157,20 +158,29 @@ impl FromStr for Invite {
             .iter()
             .find_map(|&(place, scheme)| Some((place, text.strip_prefix(scheme)?)))
             .ok_or(ParseInviteError::Form)?;
+        if place == Place::Ring && !rest.contains('/') {
+            let (network, secret) = (NetworkId::UNKNOWN, None);
+            return Ok(Self { place, addresses: read_addresses(rest)?, network, secret });
+        }
         let mut parts = rest.split('/');
         let (Some(addresses), Some(key), secret, None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(ParseInviteError::Form);
         };
-        let addresses = addresses.split(',').map(str::parse).collect::<Result<Vec<_>, _>>()?;
-        if addresses.len() > Self::ADDRESSES_MAX {
-            return Err(ParseInviteError::TooManyAddresses { received: addresses.len() });
-        }
+        let addresses = read_addresses(addresses)?;
         let network = key.parse().map_err(ParseInviteError::Key)?;
         let secret = secret.map(parse_hex).transpose().map_err(ParseInviteError::Secret)?;
         Ok(Self { place, addresses, network, secret: secret.map(JoinSecret) })
     }
+}
+
+fn read_addresses(text: &str) -> Result<Vec<Address>, ParseInviteError> {
+    let addresses = text.split(',').map(str::parse).collect::<Result<Vec<_>, _>>()?;
+    if addresses.len() > Invite::ADDRESSES_MAX {
+        return Err(ParseInviteError::TooManyAddresses { received: addresses.len() });
+    }
+    Ok(addresses)
 }
 
 impl fmt::Display for Invite {
@@ -182,6 +192,9 @@ impl fmt::Display for Invite {
         f.write_str(scheme)?;
         for (at, address) in self.addresses.iter().enumerate() {
             write!(f, "{}{address}", if at > 0 { "," } else { "" })?;
+        }
+        if self.network == NetworkId::UNKNOWN {
+            return Ok(());
         }
         write!(f, "/{}", self.network)?;
         if let Some(secret) = &self.secret {
@@ -225,6 +238,15 @@ mod tests {
                 assert_eq!((cut.secret, cut.network), (None, whole.network), "cut at {end}");
             }
         }
+    }
+
+    #[test]
+    fn an_open_ring_is_named_by_its_address_alone() {
+        let invite: Invite = "ring://10.0.0.1:7441,[::1]:80".parse().unwrap();
+        assert_eq!((invite.network, invite.addresses.len()), (NetworkId::UNKNOWN, 2));
+        assert_eq!(invite.to_string(), "ring://10.0.0.1:7441,[::1]:80");
+        assert!("tracker://10.0.0.1:7441".parse::<Invite>().is_err());
+        assert!("ring://10.0.0.1".parse::<Invite>().is_err());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub enum Accepted {
     Peer(PeerId, Connection),
     /// A peer that wants the tracker's API. Only where there is a network key.
     Api(PeerId, Connection),
+    /// A peer that speaks to the ring.
+    Ring(PeerId, Connection),
     /// Somebody who does not speak TLS. Nothing was read, and nobody proved anything.
     Plain(TcpStream),
 }
@@ -92,6 +94,7 @@ impl Acceptor {
         match Protocol::from_alpn(&made.alpn) {
             Some(Protocol::Peer) => Ok(Accepted::Peer(peer, connection)),
             Some(Protocol::Api) => Ok(Accepted::Api(peer, connection)),
+            Some(Protocol::Ring) => Ok(Accepted::Ring(peer, connection)),
             None => Err(AcceptError::Handshake(rustls::Error::NoApplicationProtocol)),
         }
     }

@@ -19,16 +19,19 @@ pub enum Protocol {
     Peer,
     /// The tracker's HTTP API.
     Api,
+    /// The messages of a ring of peers.
+    Ring,
 }
 
 impl Protocol {
-    const ALL: [Self; 2] = [Self::Peer, Self::Api];
+    const ALL: [Self; 3] = [Self::Peer, Self::Api, Self::Ring];
 
     /// How it is named in the handshake (ALPN, RFC 7301).
     pub(crate) const fn alpn(self) -> &'static [u8] {
         match self {
             Self::Peer => b"drizzle/1",
             Self::Api => b"http/1.1",
+            Self::Ring => b"drizzle-ring/1",
         }
     }
 

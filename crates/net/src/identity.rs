@@ -7,7 +7,7 @@ use std::sync::Arc;
 use drizzle_model::PeerId;
 
 use crate::key_file::{self, KeyFileError, Sharing};
-use crate::key_pair::KeyPair;
+use crate::key_pair::{self, KeyPair};
 
 /// How many processes can share one state directory, each with a key of its own. More than anybody runs on one
 /// machine; it ends the search when locks do not work as they should.
@@ -46,7 +46,25 @@ impl Identity {
         PeerId::from_bytes(*self.pair.public())
     }
 
+    /// This peer's signature. What is signed must begin with words that say what it is for, so that it can mean nothing
+    /// elsewhere.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.pair.sign(message)
+    }
+
     pub(crate) fn pair(&self) -> &KeyPair {
         &self.pair
     }
+}
+
+/// Whether `peer` signed `message`.
+pub fn is_signed_by(peer: &PeerId, message: &[u8], signature: &[u8; 64]) -> bool {
+    key_pair::is_signed_by(peer.as_bytes(), message, signature)
+}
+
+/// Random bytes of the system, for a secret.
+pub fn random_bytes() -> Result<[u8; 32], KeyFileError> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyFileError::NoRandomness)?;
+    Ok(bytes)
 }

@@ -29,7 +29,7 @@ mod tls;
 pub use accept::{AcceptError, Accepted, Acceptor};
 pub use connection::{Connection, Protocol, ReadHalf, Remote, WriteHalf};
 pub use dial::{DialError, Dialer, Expect};
-pub use identity::Identity;
+pub use identity::{Identity, is_signed_by, random_bytes};
 pub use join_proof::JoinProof;
 pub use key_file::KeyFileError;
 pub use limits::Timeouts;

@@ -2,8 +2,8 @@
 //!
 //! * The key shown is the identity; no certificate, name or date is looked at. A dialler says which key it
 //!   expects, an acceptor takes any key and says which one it was.
-//! * The two protocols of one port are told apart by ALPN, and each is served under a key of its own: the peer's for
-//!   [`Protocol::Peer`], the network's for [`Protocol::Api`].
+//! * The protocols of one port are told apart by ALPN, and each is served under its own key: the peer's for
+//!   [`Protocol::Peer`] and [`Protocol::Ring`], the network's for [`Protocol::Api`].
 //! * Sessions are never resumed. A resumed session skips the proof of the keys, and a dialler finds its old session by
 //!   address, behind which another peer may be by now. A whole handshake costs well below a millisecond of work.
 
@@ -123,7 +123,7 @@ impl KeyOfProtocol {
     /// The protocols that are served, the preferred one first, just as ALPN picks them.
     fn protocols(&self) -> impl Iterator<Item = (Protocol, &Arc<CertifiedKey>)> {
         let network = self.network.iter().map(|key| (Protocol::Api, key));
-        std::iter::once((Protocol::Peer, &self.peer)).chain(network)
+        [Protocol::Peer, Protocol::Ring].map(|protocol| (protocol, &self.peer)).into_iter().chain(network)
     }
 }
 

@@ -94,6 +94,17 @@ async fn the_api_is_served_under_the_networks_key() {
     assert!(matches!(tracker.outcome.await.unwrap(), Ok(Accepted::Peer(peer, _)) if peer == caller));
 }
 
+/// A ring is spoken to under the peer's own key, whether or not a tracker is there too.
+#[tokio::test]
+async fn a_ring_is_answered_by_the_peer() {
+    let network = NetworkKey::ephemeral().unwrap();
+    let callee = callee(Some(&network), Timeouts::default()).await;
+    let (caller, dialer) = dialer();
+    let ring = dialer.dial(&callee.address, Protocol::Ring, Expect::Peer(callee.id)).await.unwrap();
+    assert_eq!(ring.remote(), Remote::Peer(callee.id));
+    assert!(matches!(callee.outcome.await.unwrap(), Ok(Accepted::Ring(peer, _)) if peer == caller));
+}
+
 /// The caller hangs up before it has shown its own key.
 #[tokio::test]
 async fn a_wrong_key_is_refused_and_named() {

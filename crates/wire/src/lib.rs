@@ -1,4 +1,4 @@
-//! The bytes of the peer protocol: frames, messages and manifests, with their limits.
+//! The bytes of the peer protocol: frames, messages and manifests, with their limits; and those of a ring ([`RingFrame`]).
 //!
 //! A connection carries one ordered stream of frames each way. [`FrameHead`] is the first five bytes of a frame; they
 //! say whether a [`Message`] follows, which is read whole, or a [`DataHeader`] and a payload, which the caller moves
@@ -24,6 +24,7 @@ mod message;
 mod metadata;
 mod peer_address;
 mod reason;
+mod ring;
 mod runs;
 mod text;
 
@@ -37,5 +38,9 @@ pub use manifest::{EntryError, ManifestDecodeError, decode_manifest, encode_mani
 pub use message::{Agent, ByeText, Chunks, HashCount, Hashes, Message, Peers, Tag, TicketBytes};
 pub use peer_address::PeerAddress;
 pub use reason::{ByeReason, RefuseReason, UnavailableReason};
+pub use ring::{
+    CARD_ADDRESSES_MAX, CARD_NAME_BYTES_MAX, CARD_RUNS_MAX, CardKind, Reply, RingCard, RingContext,
+    RingDecodeError, RingFailure, RingFrame, RingHello, RingStage, Wish, ring_position,
+};
 pub use runs::Runs;
 pub use text::Text;

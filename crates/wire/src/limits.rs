@@ -60,3 +60,15 @@ pub const PING_AFTER: Duration = Duration::from_secs(15);
 
 /// After so long without a frame from the remote it is taken for gone: two pings are lost by then.
 pub const SILENCE_MAX: Duration = Duration::from_secs(45);
+
+/// The version of a ring's frames that is spoken here.
+pub const RING_VERSION: u16 = 1;
+
+/// The name of a ring's protocol in the TLS handshake (ALPN).
+pub const RING_ALPN: &[u8] = b"drizzle-ring/1";
+
+/// The longest frame of a ring: 32 records with their values of 1 KiB take 39 KiB, 2,048 short names 34 KiB.
+pub const RING_FRAME_BYTES_MAX: u32 = 64 << 10;
+
+/// The longest frame of one who has not yet said hello: a ticket or a goodbye, and some numbers.
+pub const RING_HELLO_BYTES_MAX: u32 = 512;

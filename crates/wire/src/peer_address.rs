@@ -42,6 +42,18 @@ impl Field for PeerAddress {
 
     fn write(&self, out: &mut Vec<u8>) {
         self.peer.write(out);
+        self.write_address(out);
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Result<Self, FieldError> {
+        let peer = PeerId::read(fields)?;
+        Self::read_address(fields, peer)
+    }
+}
+
+impl PeerAddress {
+    /// Writes all but the peer, where that is known.
+    pub(crate) fn write_address(&self, out: &mut Vec<u8>) {
         match self.address.ip() {
             IpAddr::V4(ip) => {
                 out.push(4);
@@ -55,8 +67,8 @@ impl Field for PeerAddress {
         self.address.port().write(out);
     }
 
-    fn read(fields: &mut Fields<'_>) -> Result<Self, FieldError> {
-        let peer = PeerId::read(fields)?;
+    /// Reads all but the peer.
+    pub(crate) fn read_address(fields: &mut Fields<'_>, peer: PeerId) -> Result<Self, FieldError> {
         let ip = match u8::read(fields)? {
             4 => IpAddr::V4(Ipv4Addr::from(fields.array::<4>()?)),
             6 => IpAddr::V6(Ipv6Addr::from(fields.array::<16>()?)),

@@ -125,7 +125,7 @@ impl Rounds {
             match ended {
                 Some(Ok(ended)) => self.finish(ended),
                 Some(Err(_)) => {}
-                None => tokio::time::sleep_until(until).await,
+                None => return tokio::time::sleep_until(until).await,
             }
         }
     }

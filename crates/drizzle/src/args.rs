@@ -124,6 +124,12 @@ pub(crate) enum Command {
     /// Ends with 0 only when all of it is there and verified. Started again after an interruption, it goes on from
     /// what is there.
     Get(GetArgs),
+    /// Keep a folder in step with others, over the classic protocol, until Ctrl-C
+    ///
+    /// Speaks JSON with a tracker, and fetches files from the peers that it names, which may be other programs. The files right
+    /// in the folder take part, and the newest of each name wins. Nothing of it is encrypted or verified, and whoever
+    /// reaches the port can read the folder. The sync of whole trees between peers of Drizzle is not built yet.
+    Sync(SyncArgs),
     /// List everything that can be fetched
     List(ListArgs),
     /// List what has PATTERN in its name
@@ -153,6 +159,7 @@ impl Command {
             Self::Tracker(_) => Some(TRACKER_TABLE),
             Self::Share(_) => Some("share"),
             Self::Get(_) => Some("get"),
+            Self::Sync(_) => Some("sync"),
             Self::List(_) => Some("list"),
             Self::Search(_) => Some("search"),
             Self::Locate(_) => Some("locate"),
@@ -202,6 +209,11 @@ pub(crate) struct TrackerArgs {
     /// Let everyone join, with or without the invite's secret
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) open: Option<Switch>,
+    /// Speak the classic JSON protocol as well, on the same port
+    ///
+    /// Its peers need no invite. So without --open this is taken on a loopback address only.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) classic: Option<Switch>,
 }
 
 /// Of `share`.
@@ -275,6 +287,20 @@ pub(crate) struct GetArgs {
     /// Refuse a folder with names that differ only in case
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) refuse_case_clashes: Option<Switch>,
+}
+
+/// Of `sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The address and port of a tracker that speaks the classic protocol
+    #[arg(id = "classic-tracker", long = "classic", num_args = 2, value_names = ["IP", "PORT"], required = true)]
+    pub(crate) classic: Vec<String>,
+    /// Where the folder is served [default: the address that the tracker sees, at 7441 or any free port]
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// Of `list`.

@@ -14,6 +14,7 @@ mod session;
 mod share;
 mod shared;
 mod status;
+mod sync;
 mod tracker;
 
 use crate::args::{Arguments, Command};
@@ -26,6 +27,7 @@ pub(crate) fn run(context: &mut Context, arguments: Arguments) -> Outcome {
         Command::Tracker(args) => wait_for(tracker::run(context, args)),
         Command::Share(args) => wait_for(share::run(context, args)),
         Command::Get(args) => wait_for(get::run(context, args)),
+        Command::Sync(args) => wait_for(sync::run(context, args)),
         Command::List(args) => wait_for(list::all(context, args)),
         Command::Search(args) => wait_for(list::matching(context, args)),
         Command::Locate(args) => wait_for(locate::run(context, args)),

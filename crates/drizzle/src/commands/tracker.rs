@@ -23,6 +23,7 @@ struct Plan {
     data: PathBuf,
     invite_file: Option<PathBuf>,
     admission: Admission,
+    is_classic: bool,
 }
 
 pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
@@ -39,6 +40,7 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
         .map_err(|error| Failure::new(Kind::Other, format!("cannot set up TLS: {error}")))?;
     let invite = network.invite(own_addresses(listen)).to_string();
     let peer = network.id().to_string();
+    let server = if plan.is_classic { server.with_classic() } else { server };
     if let Some(path) = &plan.invite_file {
         let written = secret_file::write(path, &format!("{invite}\n"), Existing::Replace);
         written.map_err(|error| Failure::at_path(path, &error))?;
@@ -63,11 +65,20 @@ fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {
     let port = sources.value(&settings::PORT, args.port)?;
     let data = sources.given(&settings::DATA, args.data)?;
     let is_open = sources.value(&settings::OPEN, args.open)?.is_on();
+    let is_classic = sources.value(&settings::CLASSIC, args.classic)?.is_on();
+    if is_classic && !is_open && !ip.is_loopback() {
+        let message = format!(
+            "--classic without --open needs a loopback address, received {ip}: its peers need no invite"
+        );
+        return Err(Failure::new(Kind::Usage, message)
+            .hint("say --open as well, so that everyone may come in; or listen on 127.0.0.1"));
+    }
     Ok(Plan {
         address: SocketAddr::new(ip, port),
         data: data.unwrap_or_else(|| context.everywhere.state_dir.join("tracker")),
         invite_file: sources.given(&settings::INVITE_FILE, args.invite_file)?,
         admission: if is_open { Admission::Open } else { Admission::Invited },
+        is_classic,
     })
 }
 

@@ -69,7 +69,7 @@ impl<T: SettingValue> Setting<T> {
 pub(crate) const TRACKER_TABLE: &str = "tracker-server";
 
 /// Every table of the config file.
-pub(crate) const TABLES: &[&str] = &[TRACKER_TABLE, "share", "get", "list", "search", "locate", "status"];
+pub(crate) const TABLES: &[&str] = &[TRACKER_TABLE, "share", "get", "sync", "list", "search", "locate", "status"];
 
 const EVERYWHERE: &[&str] = &[];
 const CLIENTS: &[&str] = &["share", "get", "list", "search", "locate", "status"];
@@ -88,7 +88,7 @@ pub(crate) const LOG: Setting<String> = Setting::new("log", None, EVERYWHERE);
 pub(crate) const NO_PROGRESS: Setting<Switch> = Setting::new("no-progress", Some("false"), EVERYWHERE).bare();
 
 pub(crate) const LISTEN: Setting<SocketAddr> =
-    Setting::new("listen", Some("0.0.0.0:7441"), &["share", "get"]);
+    Setting::new("listen", Some("0.0.0.0:7441"), &["share", "get", "sync"]);
 pub(crate) const OPEN: Setting<Switch> =
     Setting::new("open", Some("false"), &[TRACKER_TABLE, "share"]).bare();
 pub(crate) const NAME: Setting<RelPath> = Setting::new("name", None, &["share"]);
@@ -113,6 +113,8 @@ pub(crate) const IP: Setting<IpAddr> = Setting::new("ip", Some("0.0.0.0"), &[TRA
 pub(crate) const PORT: Setting<u16> = Setting::new("port", Some("7440"), &[TRACKER_TABLE]).bare();
 pub(crate) const DATA: Setting<PathBuf> = Setting::new("data", None, &[TRACKER_TABLE]);
 pub(crate) const INVITE_FILE: Setting<PathBuf> = Setting::new("invite-file", None, &[TRACKER_TABLE]);
+pub(crate) const CLASSIC: Setting<Switch> =
+    Setting::new("classic", Some("false"), &[TRACKER_TABLE]).bare();
 
 /// Every setting, in the order in which they are shown.
 pub(crate) const ALL: &[Info] = &[
@@ -145,6 +147,7 @@ pub(crate) const ALL: &[Info] = &[
     PORT.info,
     DATA.info,
     INVITE_FILE.info,
+    CLASSIC.info,
 ];
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ mod tests {
                 from: [(peer(), 2)].into(),
                 left_out: Vec::new(),
             },
+            Report::Applied { path: "n".into(), action: "update", peer: "10.0.0.1:8000".into() },
+            Report::InSync { files: 1, bytes: 2 },
             Report::Step { scenario: "standard", text: "Ann has chunk 3 of n from Bob".into() },
             Report::Status(StatusFields {
                 version: "0.0.0",

@@ -65,6 +65,12 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
             let path = path.as_path().to_string_lossy();
             done(out, &reader.name(name), &reader.name(&path), *size, *seconds, from)
         }
+        Report::Applied { path, action, peer } => {
+            writeln!(out, "{}  {action}d, from {peer}", reader.name(path))
+        }
+        Report::InSync { files, bytes } => {
+            writeln!(out, "In sync: {}, {}", count(*files, "file"), size(*bytes))
+        }
         Report::Step { text, .. } => writeln!(out, "{}", reader.name(text)),
         Report::Status(fields) => status(out, fields, reader),
         Report::Setting { key, value, origin } => setting(out, key, value.as_deref(), origin, reader),

@@ -117,6 +117,22 @@ pub(crate) enum Report {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
+    /// A synced folder took something over from a peer.
+    Applied {
+        /// Which file.
+        path: String,
+        /// What became of it: a word.
+        action: &'static str,
+        /// Who had it.
+        peer: String,
+    },
+    /// A synced folder has all that the others have.
+    InSync {
+        /// How many files there are here.
+        files: usize,
+        /// How many bytes they have.
+        bytes: u64,
+    },
     /// Something happened in a demonstration.
     Step {
         /// In which.

@@ -1,5 +1,7 @@
 //! What scripts may rely on in each event. Every event that any test reads is held against this.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 
 /// Fields and what each must be.
@@ -41,7 +43,7 @@ const EVENTS: &[(&str, &[(&str, Shape)])] = &[
             ("peers", Shape::Number),
         ],
     ),
-    ("refused", &[("name", Shape::Text), ("peer", Shape::Id), ("reason", Shape::Text)]),
+    ("refused", &[("name", Shape::Text), ("peer", Shape::Peer), ("reason", Shape::Text)]),
     (
         "done",
         &[
@@ -52,6 +54,8 @@ const EVENTS: &[(&str, &[(&str, Shape)])] = &[
             ("from", Shape::Bytes),
         ],
     ),
+    ("applied", &[("path", Shape::Text), ("action", Shape::Text), ("peer", Shape::Text)]),
+    ("in-sync", &[("files", Shape::Number), ("bytes", Shape::Number)]),
     ("error", &[("kind", Shape::Text), ("message", Shape::Text)]),
     // Not of the contract, but of this program.
     ("unshared", &[("name", Shape::Text), ("hash", Shape::Id), ("size", Shape::Number)]),
@@ -64,6 +68,8 @@ enum Shape {
     Text,
     /// 64 hexadecimal digits.
     Id,
+    /// The same, or an address: a classic peer has no key.
+    Peer,
     Number,
     Real,
     List,
@@ -88,6 +94,7 @@ impl Shape {
         match self {
             Self::Text => value.is_string(),
             Self::Id => value.as_str().is_some_and(is_id),
+            Self::Peer => value.as_str().is_some_and(|text| is_id(text) || text.parse::<SocketAddr>().is_ok()),
             Self::Number => value.is_u64(),
             Self::Real => value.is_number(),
             Self::List => value.is_array(),

@@ -4,6 +4,7 @@
 
 mod calling;
 mod candidates;
+mod classic;
 mod content_key;
 mod describe;
 mod error;

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
+use crate::classic::ClassicDoor;
 use crate::input::Input;
 use crate::lane::{Greeted, Greeter};
 use crate::settings::Listen;
@@ -39,6 +40,7 @@ pub(crate) struct Porter {
     pub(crate) greeter: Greeter,
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) tracker: Option<Server>,
+    pub(crate) classic: ClassicDoor,
 }
 
 impl Porter {
@@ -86,6 +88,7 @@ impl Porter {
             (Some(Admitted::Member(greeted)), _) => drop(self.hub.send(Input::Called(greeted)).await),
             (Some(Admitted::Api(peer, connection)), Some(tracker)) => tracker.serve(peer, *connection).await,
             (Some(Admitted::Plain(tcp)), Some(tracker)) => tracker.serve_plain(tcp).await,
+            (Some(Admitted::Plain(tcp)), None) => self.classic.serve(tcp).await,
             // There is no tracker here: the connection closes.
             _ => {}
         }

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use drizzle_model::{Address, Bitmap, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId, RelPath};
+use drizzle_store::Shared;
 use drizzle_tracker::{Client, ClientError, Have, Located, Refusal, Registration, Search};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::{debug, info};
 
+use crate::classic::Shelf;
 use crate::error::{ShareError, TrackerError};
 use crate::event::Event;
 use crate::input::Candidate;
@@ -68,6 +70,8 @@ pub(crate) struct Joiner {
     pub(crate) addresses: Vec<Address>,
     /// Where its tickets are kept.
     pub(crate) memberships: Memberships,
+    /// What classic peers can have.
+    pub(crate) shelf: Shelf,
     /// Who hears of trackers that go and come.
     pub(crate) events: mpsc::UnboundedSender<Event>,
 }
@@ -158,6 +162,11 @@ impl Network {
     fn candidates_of(&self, located: &Located) -> Vec<Candidate> {
         let others = located.holders.iter().filter(|holder| holder.peer != self.inner.joiner.own);
         others.map(|holder| Candidate { address: holder.address.into(), peer: Some(holder.peer) }).collect()
+    }
+
+    /// Lets classic peers have it, should this network's tracker tell them of it.
+    pub(crate) fn offer(&self, shared: &Arc<Shared>) {
+        self.inner.joiner.shelf.put(self.id(), shared);
     }
 
     /// What others need to fetch it from here.

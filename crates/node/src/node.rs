@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::calling::{Caller, call_from};
+use crate::classic::{ClassicDoor, Reach, Shelf};
 use crate::error::{FetchError, ShareError, StartError, TrackerError};
 use crate::event::Event;
 use crate::fetch::{FetchRequest, Fetched, Means};
@@ -42,6 +43,8 @@ pub struct Node {
     means: Means,
     sharer: Sharer,
     networks: Mutex<Vec<Network>>,
+    /// What classic peers can have.
+    shelf: Shelf,
     /// Held while joining, so that many wishes at once join once.
     joining: tokio::sync::Mutex<()>,
     hub: JoinHandle<()>,
@@ -81,10 +84,12 @@ impl Node {
             peer_rates: PeerRates { up: settings.peer_limit_up, down: settings.peer_limit_down },
             seed: seed_of(identity.id()),
         };
+        let shelf = Shelf::default();
+        let classic = ClassicDoor::new(shelf.clone(), limits.up.clone());
         let (hub, inputs) = Hub::new(hub_settings, caller.clone(), limits);
         let hub = tokio::spawn(hub.run());
         let tracker = embedded.as_ref().map(|(server, _)| server.clone());
-        let porter = Porter { acceptor, greeter, hub: inputs.clone(), tracker };
+        let porter = Porter { acceptor, greeter, hub: inputs.clone(), tracker, classic };
         let porter = tokio::spawn(porter.run(listener));
 
         let (events, happened) = mpsc::unbounded_channel();
@@ -103,6 +108,7 @@ impl Node {
             means,
             sharer,
             networks,
+            shelf,
             joining: tokio::sync::Mutex::default(),
             hub,
             porter,
@@ -135,7 +141,12 @@ impl Node {
             Some((server, own)) if own.network == invite.network => server.local_client(self.peer()),
             _ => Client::new(invite.clone(), self.peer(), self.dialer.clone()),
         };
+        let reach = if invite.secret.is_none() { Reach::Everyone } else { Reach::ThisMachine };
+        let asked = client.clone();
         let network = Network::join(client, invite, self.joiner()).await?;
+        if asked.membership().is_some_and(|membership| membership.is_classic) {
+            self.shelf.open(network.id(), reach);
+        }
         self.networks().push(network.clone());
         Ok(network)
     }
@@ -146,6 +157,7 @@ impl Node {
             port: self.listen_addr.port(),
             addresses: own_addresses(self.listen_addr),
             memberships: self.memberships.clone(),
+            shelf: self.shelf.clone(),
             events: self.means.events.clone(),
         }
     }

@@ -24,6 +24,8 @@ pub struct Membership {
     pub lease: Duration,
     /// When to renew first.
     pub renew_interval: Duration,
+    /// Whether the tracker tells peers of the classic protocol what this one registers.
+    pub is_classic: bool,
 }
 
 /// What a peer gets for renewing its lease.
@@ -156,6 +158,7 @@ impl TryFrom<JoinedDto> for Membership {
             number: dto.number,
             lease: Duration::from_secs(dto.lease_s),
             renew_interval: renew_interval(dto.renew_s),
+            is_classic: dto.classic,
         })
     }
 }

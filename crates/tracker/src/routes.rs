@@ -1,6 +1,7 @@
 //! The calls of the API: from a request to the directory and back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::extract::rejection::QueryRejection;
@@ -91,6 +92,7 @@ async fn join(
         number,
         lease_s: Directory::LEASE.as_secs(),
         renew_s: RENEW_INTERVAL.as_secs(),
+        classic: tracker.is_classic.load(Ordering::Relaxed),
     }))
 }
 

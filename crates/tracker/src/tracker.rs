@@ -1,6 +1,7 @@
 //! What all connections of a tracker share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use drizzle_model::PeerId;
 use drizzle_net::Ticket;
@@ -17,6 +18,8 @@ pub(crate) struct Tracker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogue: Catalogue,
     pub(crate) large_bodies: Semaphore,
+    /// Whether classic peers are told of what native peers have.
+    pub(crate) is_classic: AtomicBool,
 }
 
 impl Tracker {
@@ -26,7 +29,13 @@ impl Tracker {
     }
 
     pub(crate) fn with_catalogue(network: Network, clock: Arc<dyn Clock>, catalogue: Catalogue) -> Self {
-        Self { network, clock, catalogue, large_bodies: Semaphore::new(LARGE_BODIES_BYTES) }
+        Self {
+            network,
+            clock,
+            catalogue,
+            large_bodies: Semaphore::new(LARGE_BODIES_BYTES),
+            is_classic: AtomicBool::new(false),
+        }
     }
 
     /// A ticket as text.

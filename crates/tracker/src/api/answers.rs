@@ -13,6 +13,9 @@ pub(crate) struct JoinedDto {
     pub(crate) number: u32,
     pub(crate) lease_s: u64,
     pub(crate) renew_s: u64,
+    /// Whether the tracker tells classic peers of what is registered here, so that the peer should answer them.
+    #[serde(default)]
+    pub(crate) classic: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -8,6 +8,9 @@ use drizzle_net::KeyFileError;
 use drizzle_store::{DiskError, ShareError as StoreShareError};
 use drizzle_tracker::{ClientError, NetworkError};
 
+use crate::discovery::DiscoveryError;
+use crate::ring::RingError;
+
 /// Who or what is to blame: what scripts tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,6 +94,47 @@ fn client_kind(error: &ClientError) -> ErrorKind {
     }
 }
 
+fn discovery_kind(error: &DiscoveryError) -> ErrorKind {
+    match error {
+        DiscoveryError::Tracker(error) => client_kind(error),
+        DiscoveryError::Ring(error) => error.kind(),
+    }
+}
+
+fn discovery_hint(error: &DiscoveryError) -> Option<String> {
+    match error {
+        DiscoveryError::Tracker(error) => client_hint(error),
+        DiscoveryError::Ring(error) => error.hint(),
+    }
+}
+
+impl RingError {
+    /// Who is to blame.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreachable { .. } | Self::NoAnswer | Self::NotMember => ErrorKind::Unreachable,
+            Self::Refused { .. } | Self::Taken(_) | Self::NotTaken { .. } => ErrorKind::Refused,
+            Self::NotFound => ErrorKind::NotFound,
+            Self::Id { .. } => ErrorKind::Usage,
+            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Other { .. } => ErrorKind::Other,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unreachable { .. } => {
+                "check that a member of the ring runs there and can be reached from here"
+            }
+            Self::Refused { .. } => "ask a member for the ring's invite, as `drizzle ring start` prints it",
+            Self::Taken(_) => "choose another id",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 fn client_hint(error: &ClientError) -> Option<String> {
     match error {
         ClientError::Unreachable { .. } => {
@@ -103,20 +147,20 @@ fn client_hint(error: &ClientError) -> Option<String> {
     }
 }
 
-/// Why a tracker cannot be asked.
+/// Why a tracker or a ring cannot be asked.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct TrackerError(#[from] pub(crate) ClientError);
+pub struct TrackerError(#[from] pub(crate) DiscoveryError);
 
 impl TrackerError {
     /// Who is to blame.
     pub fn kind(&self) -> ErrorKind {
-        client_kind(&self.0)
+        discovery_kind(&self.0)
     }
 
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
-        client_hint(&self.0)
+        discovery_hint(&self.0)
     }
 }
 
@@ -133,7 +177,7 @@ pub enum ShareError {
         /// What was to be shared.
         name: RelPath,
         /// What went wrong.
-        error: ClientError,
+        error: DiscoveryError,
     },
     /// The tracker does not want it.
     #[error("the tracker refuses {name}: {reason}")]
@@ -163,7 +207,7 @@ impl ShareError {
                 ErrorKind::Usage
             }
             Self::Store(_) => ErrorKind::Disk,
-            Self::Tracker { error, .. } => client_kind(error),
+            Self::Tracker { error, .. } => discovery_kind(error),
             Self::Refused { .. } | Self::TooLarge { .. } | Self::Closing => ErrorKind::Other,
         }
     }
@@ -171,7 +215,7 @@ impl ShareError {
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Tracker { error, .. } => client_hint(error),
+            Self::Tracker { error, .. } => discovery_hint(error),
             Self::Store(StoreShareError::Disk(error)) => error.hint().map(str::to_owned),
             Self::TooLarge { .. } => Some("share its sub-folders one by one".to_owned()),
             _ => None,
@@ -184,7 +228,7 @@ impl ShareError {
 #[non_exhaustive]
 pub enum FetchError {
     /// Nobody has registered it.
-    #[error("{what} is not known to the tracker")]
+    #[error("nobody has registered {what}")]
     NotFound {
         /// The name or hash.
         what: String,
@@ -227,7 +271,7 @@ pub enum FetchError {
         /// What was to be fetched.
         what: String,
         /// What went wrong.
-        error: ClientError,
+        error: DiscoveryError,
     },
     /// The local disk.
     #[error("{name}: {error}")]
@@ -269,7 +313,7 @@ impl FetchError {
             Self::NoSource { .. } => ErrorKind::Unreachable,
             Self::Integrity { .. } | Self::Content { .. } => ErrorKind::Integrity,
             Self::NotAdmitted { .. } => ErrorKind::Refused,
-            Self::Tracker { error, .. } => client_kind(error),
+            Self::Tracker { error, .. } => discovery_kind(error),
             Self::Disk { .. } => ErrorKind::Disk,
             Self::CaseClash { .. } | Self::Closing => ErrorKind::Other,
         }
@@ -287,7 +331,7 @@ impl FetchError {
                 "ask the one who shared it to share it again: its content changed, or a peer lies".to_owned(),
             ),
             Self::NotAdmitted { .. } => Some("ask for a new link or invite".to_owned()),
-            Self::Tracker { error, .. } => client_hint(error),
+            Self::Tracker { error, .. } => discovery_hint(error),
             Self::Disk { error, .. } => error.hint().map(str::to_owned),
             Self::CaseClash { .. } => {
                 Some("fetch it without asking for portable names, or to another disk".to_owned())

@@ -7,6 +7,7 @@ mod candidates;
 mod classic;
 mod content_key;
 mod describe;
+mod discovery;
 mod error;
 mod event;
 mod fetch;
@@ -19,13 +20,19 @@ mod membership;
 mod network;
 mod node;
 mod registry;
+mod ring;
 mod settings;
 mod share;
 
+pub use discovery::DiscoveryError;
 pub use error::{ErrorKind, FetchError, ShareError, StartError, TrackerError};
 pub use event::Event;
 pub use fetch::{Afterwards, CaseClashes, FetchRequest, Fetched, What};
 pub use network::{Listing, Location, Network};
 pub use node::Node;
+pub use ring::{
+    RingError, RingEvent, RingGuest, RingId, RingNode, RingPeer, RingReceived, RingSettings, RingState,
+    RingStored,
+};
 pub use settings::{Listen, Settings};
 pub use share::{SharedItem, SkippedPath};

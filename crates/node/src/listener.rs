@@ -1,4 +1,4 @@
-//! The port of a node: who calls is let in, told apart, and handed to the hub or to the embedded tracker.
+//! The port of a node: who calls is let in, told apart, and handed to the hub, to the ring or to the embedded tracker.
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use crate::classic::ClassicDoor;
 use crate::input::Input;
 use crate::lane::{Greeted, Greeter};
+use crate::ring::RingDoor;
 use crate::settings::Listen;
 
 /// Callers that have not yet shown a ticket. Further ones wait in the kernel's queue; none holds its place for longer than
@@ -41,6 +42,7 @@ pub(crate) struct Porter {
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) tracker: Option<Server>,
     pub(crate) classic: ClassicDoor,
+    pub(crate) ring: RingDoor,
 }
 
 impl Porter {
@@ -75,6 +77,7 @@ impl Porter {
                 Err(error) => debug!(target: "drizzle::serve", ?from, %error, "not let in"),
             },
             Ok(Accepted::Api(peer, connection)) => return Some(Admitted::Api(peer, Box::new(connection))),
+            Ok(Accepted::Ring(_, connection)) => self.ring.admit(connection).await,
             Ok(Accepted::Plain(tcp)) => return Some(Admitted::Plain(tcp)),
             Ok(_) => {}
             Err(error) => debug!(target: "drizzle::serve", ?from, %error, "not let in"),

@@ -1,4 +1,4 @@
-//! A network that this peer has joined: the tracker behind it, the lease, and what is registered there.
+//! A network that this peer has joined: the tracker or ring behind it, the lease, and what is registered there.
 //!
 //! The lease is renewed in the background for as long as the network is in use. A tracker that is down is tried again and
 //! again; one that forgot this peer, since it was started anew or the lease ran out, is told everything again. So a tracker
@@ -11,20 +11,19 @@ use std::time::Duration;
 
 use drizzle_model::{Address, Bitmap, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId, RelPath};
 use drizzle_store::Shared;
-use drizzle_tracker::{Client, ClientError, Have, Located, Refusal, Registration, Search};
+use drizzle_tracker::{Have, Located, Refusal, Registration, Search};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::{debug, info};
 
 use crate::classic::Shelf;
+use crate::discovery::{Discovery, DiscoveryError, Standing};
 use crate::error::{ShareError, TrackerError};
 use crate::event::Event;
 use crate::input::Candidate;
 use crate::membership::Memberships;
 use crate::registry::Registry;
 
-/// How many files a page of a listing has.
-const PAGE_FILES: usize = 1000;
 /// When a tracker is down, it is tried again this soon at first, and later less often.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(15);
@@ -77,7 +76,7 @@ pub(crate) struct Joiner {
 }
 
 struct Inner {
-    client: Client,
+    discovery: Discovery,
     invite: Invite,
     joiner: Joiner,
     registry: Mutex<Registry>,
@@ -88,14 +87,29 @@ struct Inner {
 
 impl Network {
     /// Joins, and keeps the lease from now on.
-    pub(crate) async fn join(client: Client, invite: Invite, joiner: Joiner) -> Result<Self, TrackerError> {
-        let joined = client.join().await?;
-        joiner.memberships.renew(joined.ticket);
+    pub(crate) async fn join(
+        discovery: Discovery,
+        invite: Invite,
+        joiner: Joiner,
+    ) -> Result<Self, TrackerError> {
+        let Standing { ticket, renew_interval } = discovery.join().await?;
+        if let Some(ticket) = ticket {
+            joiner.memberships.renew(ticket);
+        }
+        let network = Self::new(discovery, invite, joiner);
+        tokio::spawn(keep(Arc::downgrade(&network.inner), renew_interval));
+        Ok(network)
+    }
+
+    /// The network of an invite, in which nobody is asked and nobody told.
+    pub(crate) fn alone(invite: Invite, joiner: Joiner) -> Self {
+        Self::new(Discovery::Nobody, invite, joiner)
+    }
+
+    fn new(discovery: Discovery, invite: Invite, joiner: Joiner) -> Self {
         let (registry, telling) = (Mutex::default(), tokio::sync::Mutex::default());
-        let inner =
-            Arc::new(Inner { client, invite, joiner, registry, telling, left: AtomicBool::new(false) });
-        tokio::spawn(keep(Arc::downgrade(&inner), joined.renew_interval));
-        Ok(Self { inner })
+        let left = AtomicBool::new(false);
+        Self { inner: Arc::new(Inner { discovery, invite, joiner, registry, telling, left }) }
     }
 
     /// Its name.
@@ -110,52 +124,36 @@ impl Network {
 
     /// All that is registered, sorted by name (S0.2, S1.9).
     pub async fn list(&self) -> Result<Vec<Listing>, TrackerError> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.inner.client.files(after.as_ref(), PAGE_FILES).await?;
-            all.extend(page.files.into_iter().map(listing));
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(all),
-            }
-        }
+        Ok(self.inner.discovery.list().await?.into_iter().map(listing).collect())
     }
 
     /// All whose name holds the pattern (S1.3).
     pub async fn search(&self, search: &Search) -> Result<Vec<Listing>, TrackerError> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.inner.client.search(search, after.as_ref(), PAGE_FILES).await?;
-            all.extend(page.files.into_iter().map(listing));
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(all),
-            }
-        }
+        Ok(self.inner.discovery.search(search).await?.into_iter().map(listing).collect())
     }
 
     /// Who has what is registered under a name (S0.5).
     pub async fn locate_name(&self, name: &RelPath) -> Result<Vec<Location>, TrackerError> {
-        Ok(locations(self.inner.client.locate_name(name).await?))
+        Ok(locations(self.inner.discovery.locate_name(name).await?))
     }
 
     /// Who has what a hash names (S0.5).
     pub async fn locate_hash(&self, hash: &ContentHash) -> Result<Vec<Location>, TrackerError> {
-        Ok(locations(self.inner.client.locate_hash(hash).await?))
+        Ok(locations(self.inner.discovery.locate_hash(hash).await?))
     }
 
     /// What is registered under a name, the newest first, with those who may have it.
     pub(crate) async fn find_name(
         &self,
         name: &RelPath,
-    ) -> Result<Vec<(FileKey, Vec<Candidate>)>, ClientError> {
-        let located = self.inner.client.locate_name(name).await?;
+    ) -> Result<Vec<(FileKey, Vec<Candidate>)>, DiscoveryError> {
+        let located = self.inner.discovery.locate_name(name).await?;
         Ok(located.into_iter().map(|located| (located.key.clone(), self.candidates_of(&located))).collect())
     }
 
     /// Those who may have what a hash names.
-    pub(crate) async fn candidates(&self, hash: ContentHash) -> Result<Vec<Candidate>, ClientError> {
-        let located = self.inner.client.locate_hash(&hash).await?;
+    pub(crate) async fn candidates(&self, hash: ContentHash) -> Result<Vec<Candidate>, DiscoveryError> {
+        let located = self.inner.discovery.locate_hash(&hash).await?;
         Ok(located.iter().flat_map(|located| self.candidates_of(located)).collect())
     }
 
@@ -228,9 +226,9 @@ impl Network {
 
     /// Reports a peer that sent what was wrong (S4.4).
     pub(crate) fn report_soon(&self, key: FileKey, peer: PeerId, reason: String) {
-        let client = self.inner.client.clone();
+        let discovery = self.inner.discovery.clone();
         tokio::spawn(async move {
-            if let Err(error) = client.report(&key, &peer, &reason).await {
+            if let Err(error) = discovery.report(&key, &peer, &reason).await {
                 debug!(target: "drizzle::tracker", %error, "a report did not arrive");
             }
         });
@@ -239,7 +237,7 @@ impl Network {
     /// Leaves: what this peer registered is gone at once (S0.7).
     pub(crate) async fn leave(&self) {
         self.inner.left.store(true, Ordering::Relaxed);
-        if let Err(error) = self.inner.client.leave().await {
+        if let Err(error) = self.inner.discovery.leave().await {
             debug!(target: "drizzle::tracker", %error, "left without a goodbye");
         }
     }
@@ -257,18 +255,18 @@ impl Inner {
     }
 
     /// Tells the tracker what it does not know. Says what it refused to register.
-    async fn tell(&self) -> Result<HashMap<FileKey, Refusal>, ClientError> {
+    async fn tell(&self) -> Result<HashMap<FileKey, Refusal>, DiscoveryError> {
         let _one_at_a_time = self.telling.lock().await;
         let untold = self.registry().untold();
         if self.left.load(Ordering::Relaxed) {
             return Ok(HashMap::new());
         }
         if !untold.withdrawn.is_empty() {
-            self.client.unregister(&untold.withdrawn).await?;
+            self.discovery.unregister(&untold.withdrawn).await?;
             self.registry().withdrawals_told(&untold.withdrawn);
         }
         if !untold.chunks.is_empty() {
-            let verdicts = self.client.add_chunks(&untold.chunks).await?;
+            let verdicts = self.discovery.add_chunks(&untold.chunks).await?;
             let mut registry = self.registry();
             for ((key, runs), verdict) in untold.chunks.iter().zip(verdicts) {
                 registry.chunks_told(key, runs, verdict.is_ok());
@@ -280,10 +278,10 @@ impl Inner {
     async fn tell_registrations(
         &self,
         registrations: Vec<Registration>,
-    ) -> Result<HashMap<FileKey, Refusal>, ClientError> {
+    ) -> Result<HashMap<FileKey, Refusal>, DiscoveryError> {
         let mut refusals = HashMap::new();
         if !registrations.is_empty() {
-            let verdicts = self.client.register(self.joiner.port, &registrations).await?;
+            let verdicts = self.discovery.register(self.joiner.port, &registrations).await?;
             let mut registry = self.registry();
             for (registration, verdict) in registrations.into_iter().zip(verdicts) {
                 match verdict {
@@ -296,25 +294,25 @@ impl Inner {
     }
 
     /// Tells the tracker everything, as if it had never heard of this peer.
-    async fn tell_all(&self) -> Result<(), ClientError> {
+    async fn tell_all(&self) -> Result<(), DiscoveryError> {
         self.registry().forgotten();
         // An empty list makes the peer known, should there be nothing to register.
-        self.client.register(self.joiner.port, &[]).await?;
+        self.discovery.register(self.joiner.port, &[]).await?;
         self.tell().await.map(drop)
     }
 
-    async fn renew(&self) -> Result<Duration, ClientError> {
-        let renewal = match self.client.renew(Some(self.joiner.port)).await {
-            Err(ClientError::Lapsed) if !self.left.load(Ordering::Relaxed) => {
+    async fn renew(&self) -> Result<Duration, DiscoveryError> {
+        let renewal = match self.discovery.renew(self.joiner.port).await {
+            Err(error) if error.is_lapsed() && !self.left.load(Ordering::Relaxed) => {
                 info!(target: "drizzle::tracker", "registering again: the tracker does not know this peer any more");
                 self.tell_all().await?;
-                self.client.renew(Some(self.joiner.port)).await?
+                self.discovery.renew(self.joiner.port).await?
             }
             other => other?,
         };
         self.tell().await?;
-        if let Some(membership) = self.client.membership() {
-            self.joiner.memberships.renew(membership.ticket);
+        if let Some(ticket) = renewal.ticket {
+            self.joiner.memberships.renew(ticket);
         }
         Ok(renewal.renew_interval)
     }

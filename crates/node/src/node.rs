@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use drizzle_model::{Invite, PeerId, RelPath};
+use drizzle_model::{Invite, PeerId, Place, RelPath};
 use drizzle_net::{Acceptor, Dialer, Identity, RateLimiter};
 use drizzle_store::Index;
 use drizzle_tracker::{Client, Network as TrackerNetwork, Server, own_addresses};
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::calling::{Caller, call_from};
 use crate::classic::{ClassicDoor, Reach, Shelf};
+use crate::discovery::{Discovery, DiscoveryError};
 use crate::error::{FetchError, ShareError, StartError, TrackerError};
 use crate::event::Event;
 use crate::fetch::{FetchRequest, Fetched, Means};
@@ -25,6 +26,9 @@ use crate::lane::{Greeter, Limits, PeerRates};
 use crate::listener::{Porter, bind};
 use crate::membership::Memberships;
 use crate::network::{Joiner, Network};
+use crate::ring::{
+    self, RingDiscovery, RingDoor, RingError, RingEvent, RingGuest, RingNode, RingSettings, Surroundings,
+};
 use crate::settings::Settings;
 use crate::share::{SharedItem, Sharer};
 
@@ -43,6 +47,9 @@ pub struct Node {
     means: Means,
     sharer: Sharer,
     networks: Mutex<Vec<Network>>,
+    state_dir: PathBuf,
+    /// Where members and guests of a ring come in, once this node is in one.
+    ring: RingDoor,
     /// What classic peers can have.
     shelf: Shelf,
     /// Held while joining, so that many wishes at once join once.
@@ -89,7 +96,8 @@ impl Node {
         let (hub, inputs) = Hub::new(hub_settings, caller.clone(), limits);
         let hub = tokio::spawn(hub.run());
         let tracker = embedded.as_ref().map(|(server, _)| server.clone());
-        let porter = Porter { acceptor, greeter, hub: inputs.clone(), tracker, classic };
+        let ring = RingDoor::default();
+        let porter = Porter { acceptor, greeter, hub: inputs.clone(), tracker, classic, ring: ring.clone() };
         let porter = tokio::spawn(porter.run(listener));
 
         let (events, happened) = mpsc::unbounded_channel();
@@ -108,6 +116,8 @@ impl Node {
             means,
             sharer,
             networks,
+            state_dir: settings.state_dir,
+            ring,
             shelf,
             joining: tokio::sync::Mutex::default(),
             hub,
@@ -137,18 +147,60 @@ impl Node {
         if let Some(joined) = self.joined(&invite) {
             return Ok(joined);
         }
+        if invite.place == Place::Ring {
+            return self.join_ring(invite).await;
+        }
         let client = match &self.embedded {
             Some((server, own)) if own.network == invite.network => server.local_client(self.peer()),
             _ => Client::new(invite.clone(), self.peer(), self.dialer.clone()),
         };
         let reach = if invite.secret.is_none() { Reach::Everyone } else { Reach::ThisMachine };
         let asked = client.clone();
-        let network = Network::join(client, invite, self.joiner()).await?;
+        let network = Network::join(Discovery::Tracker(client), invite, self.joiner()).await?;
         if asked.membership().is_some_and(|membership| membership.is_classic) {
             self.shelf.open(network.id(), reach);
         }
         self.networks().push(network.clone());
         Ok(network)
+    }
+
+    /// Joins a network in which a ring stands in the tracker's place, as a guest of it.
+    async fn join_ring(&self, invite: Invite) -> Result<Network, TrackerError> {
+        let around = self.surroundings();
+        let (guest, secret) = ring::guest(&around, &invite).await.map_err(DiscoveryError::from)?;
+        let invite = Invite { network: secret.network(), ..invite };
+        if let Some(joined) = self.joined(&invite) {
+            return Ok(joined);
+        }
+        let addresses = ring::own_socket_addresses(self.listen_addr);
+        let discovery = RingDiscovery::new(guest, self.identity.clone(), secret, addresses);
+        let network = Network::join(Discovery::Ring(discovery), invite, around.joiner).await?;
+        self.networks().push(network.clone());
+        Ok(network)
+    }
+
+    /// Becomes a member of a ring, once. That it is one, or why not, comes as an event.
+    pub async fn start_ring(
+        &self,
+        settings: RingSettings,
+    ) -> Result<(RingNode, mpsc::UnboundedReceiver<RingEvent>), RingError> {
+        ring::start(self.surroundings(), &self.ring, settings).await
+    }
+
+    /// Stores and requests files through a member of the ring of an invite.
+    pub async fn visit_ring(&self, invite: &Invite) -> Result<RingGuest, RingError> {
+        ring::visit(self.surroundings(), invite).await
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            identity: self.identity.clone(),
+            dialer: self.dialer.clone(),
+            listen_addr: self.listen_addr,
+            means: self.means.clone(),
+            state_dir: self.state_dir.clone(),
+            joiner: self.joiner(),
+        }
     }
 
     fn joiner(&self) -> Joiner {

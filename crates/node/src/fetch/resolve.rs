@@ -1,7 +1,6 @@
 //! Which hash is meant, under which name it is to appear, and who may have it.
 
 use drizzle_model::RelPath;
-use drizzle_tracker::ClientError;
 use tracing::debug;
 
 use super::request::What;
@@ -27,11 +26,11 @@ pub(super) async fn resolve(network: &Network, what: &What) -> Result<Resolved, 
             let mut candidates = match network.candidates(link.hash).await {
                 Ok(candidates) => candidates,
                 // Nobody need have registered it while a peer of the link has it.
-                Err(ClientError::NotFound) if !link.peers.is_empty() => {
+                Err(error) if error.is_not_found() && !link.peers.is_empty() => {
                     is_registered = false;
                     Vec::new()
                 }
-                Err(ClientError::NotFound) => {
+                Err(error) if error.is_not_found() => {
                     return Err(FetchError::NotFound { what: link.name.to_string() });
                 }
                 Err(error) if !link.peers.is_empty() => {
@@ -51,9 +50,9 @@ pub(super) async fn resolve(network: &Network, what: &What) -> Result<Resolved, 
 
 /// The newest content of that name that somebody has (S2.3).
 async fn by_name(network: &Network, name: &RelPath) -> Result<Resolved, FetchError> {
-    let found = network.find_name(name).await.map_err(|error| match error {
-        ClientError::NotFound => FetchError::NotFound { what: name.to_string() },
-        error => FetchError::Tracker { what: name.to_string(), error },
+    let found = network.find_name(name).await.map_err(|error| match error.is_not_found() {
+        true => FetchError::NotFound { what: name.to_string() },
+        false => FetchError::Tracker { what: name.to_string(), error },
     })?;
     // A tracker must not choose the name under which it appears here.
     let newest = found

@@ -1,0 +1,195 @@
+//! Who has what in a network: one interface, behind it a tracker or a ring.
+//!
+//! [`Network`](crate::Network) keeps the lease and remembers what was told; here it only matters whom to ask. Both answer
+//! in the same terms, those of the tracker's client.
+
+use std::time::Duration;
+
+use drizzle_model::{ChunkRun, ContentHash, FileKey, PeerId, RelPath};
+use drizzle_net::Ticket;
+use drizzle_tracker::{Client, ClientError, Cursor, Listed, Located, Refusal, Registration, Search, Verdict};
+
+use crate::ring::{RingDiscovery, RingError};
+
+/// How many files a page of a listing has.
+const PAGE_FILES: usize = 1000;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError {
+    /// Of the tracker.
+    #[error(transparent)]
+    Tracker(#[from] ClientError),
+    /// Of the ring.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+}
+
+impl DiscoveryError {
+    /// Whether it is known that nobody has it.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Tracker(ClientError::NotFound) | Self::Ring(RingError::NotFound))
+    }
+
+    /// Whether everything must be told anew.
+    pub(crate) fn is_lapsed(&self) -> bool {
+        matches!(self, Self::Tracker(ClientError::Lapsed))
+    }
+}
+
+/// Whom to ask.
+#[derive(Clone)]
+pub(crate) enum Discovery {
+    Tracker(Client),
+    Ring(RingDiscovery),
+    /// Nobody: all that is wanted is known from elsewhere.
+    Nobody,
+}
+
+/// What joining or renewing gives.
+pub(crate) struct Standing {
+    /// None when there is nobody to give one.
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) renew_interval: Duration,
+}
+
+/// Long enough never to matter.
+const NEVER: Duration = Duration::from_secs(60 * 60);
+
+type Answer<T> = Result<T, DiscoveryError>;
+
+impl Discovery {
+    /// Gets this peer in.
+    pub(crate) async fn join(&self) -> Answer<Standing> {
+        match self {
+            Self::Tracker(client) => {
+                let joined = client.join().await?;
+                Ok(Standing { ticket: Some(joined.ticket), renew_interval: joined.renew_interval })
+            }
+            Self::Ring(ring) => {
+                ring.join().await?;
+                Ok(Standing { ticket: Some(ring.ticket()), renew_interval: ring.renew_interval() })
+            }
+            Self::Nobody => Ok(Standing { ticket: None, renew_interval: NEVER }),
+        }
+    }
+
+    /// Renews the lease of all that was told, for a peer that serves at `port`.
+    pub(crate) async fn renew(&self, port: u16) -> Answer<Standing> {
+        match self {
+            Self::Tracker(client) => {
+                let renewal = client.renew(Some(port)).await?;
+                let ticket = client.membership().map(|membership| membership.ticket);
+                Ok(Standing { ticket, renew_interval: renewal.renew_interval })
+            }
+            Self::Ring(ring) => {
+                ring.renew().await?;
+                Ok(Standing { ticket: Some(ring.ticket()), renew_interval: ring.renew_interval() })
+            }
+            Self::Nobody => self.join().await,
+        }
+    }
+
+    /// Takes back everything.
+    pub(crate) async fn leave(&self) -> Answer<()> {
+        match self {
+            Self::Tracker(client) => Ok(client.leave().await?),
+            Self::Ring(ring) => Ok(ring.leave().await?),
+            Self::Nobody => Ok(()),
+        }
+    }
+
+    /// Says what is here, and where it is served; a verdict for each.
+    pub(crate) async fn register(&self, port: u16, files: &[Registration]) -> Answer<Vec<Verdict>> {
+        match self {
+            Self::Tracker(client) => Ok(client.register(port, files).await?),
+            Self::Ring(ring) => Ok(ring.register(files).await?),
+            Self::Nobody => Ok(vec![Ok(()); files.len()]),
+        }
+    }
+
+    /// Says what is here no longer.
+    pub(crate) async fn unregister(&self, keys: &[FileKey]) -> Answer<()> {
+        match self {
+            Self::Tracker(client) => Ok(client.unregister(keys).await.map(drop)?),
+            Self::Ring(ring) => Ok(ring.unregister(keys).await?),
+            Self::Nobody => Ok(()),
+        }
+    }
+
+    /// Says which chunks came; a verdict for each. A ring's cards are only told whole, so it takes none by themselves.
+    pub(crate) async fn add_chunks(&self, files: &[(FileKey, Vec<ChunkRun>)]) -> Answer<Vec<Verdict>> {
+        match self {
+            Self::Tracker(client) => Ok(client.add_chunks(files).await?),
+            Self::Ring(_) => {
+                let whole = Refusal { reason: "expected the whole of what is here".into() };
+                Ok(vec![Err(whole); files.len()])
+            }
+            Self::Nobody => Ok(vec![Ok(()); files.len()]),
+        }
+    }
+
+    /// Everything that can be fetched, sorted by name.
+    pub(crate) async fn list(&self) -> Answer<Vec<Listed>> {
+        match self {
+            Self::Tracker(client) => {
+                Ok(pages(async |after| client.files(after.as_ref(), PAGE_FILES).await).await?)
+            }
+            Self::Ring(ring) => Ok(ring.list().await?),
+            Self::Nobody => Ok(Vec::new()),
+        }
+    }
+
+    /// All whose name holds the pattern.
+    pub(crate) async fn search(&self, search: &Search) -> Answer<Vec<Listed>> {
+        match self {
+            Self::Tracker(client) => {
+                Ok(pages(async |after| client.search(search, after.as_ref(), PAGE_FILES).await).await?)
+            }
+            Self::Ring(ring) => Ok(ring.search(search).await?),
+            Self::Nobody => Ok(Vec::new()),
+        }
+    }
+
+    /// What is called so, the newest first.
+    pub(crate) async fn locate_name(&self, name: &RelPath) -> Answer<Vec<Located>> {
+        match self {
+            Self::Tracker(client) => Ok(client.locate_name(name).await?),
+            Self::Ring(ring) => Ok(ring.locate_name(name).await?),
+            Self::Nobody => Err(ClientError::NotFound.into()),
+        }
+    }
+
+    /// Who has what a hash names.
+    pub(crate) async fn locate_hash(&self, hash: &ContentHash) -> Answer<Vec<Located>> {
+        match self {
+            Self::Tracker(client) => Ok(client.locate_hash(hash).await?),
+            Self::Ring(ring) => Ok(ring.locate_hash(hash).await?),
+            Self::Nobody => Err(ClientError::NotFound.into()),
+        }
+    }
+
+    /// Says that a peer sent what was wrong. A ring has nobody who would judge.
+    pub(crate) async fn report(&self, key: &FileKey, peer: &PeerId, reason: &str) -> Answer<()> {
+        match self {
+            Self::Tracker(client) => Ok(client.report(key, peer, reason).await?),
+            Self::Ring(_) | Self::Nobody => Ok(()),
+        }
+    }
+}
+
+/// Reads page after page.
+async fn pages(
+    ask: impl AsyncFn(Option<Cursor>) -> Result<drizzle_tracker::Listing, ClientError>,
+) -> Result<Vec<Listed>, ClientError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = ask(after).await?;
+        all.extend(page.files);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}

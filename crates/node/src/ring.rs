@@ -1,0 +1,34 @@
+//! A ring of peers in place of a tracker: the driver of the machine in `drizzle-ring`, and what is done with it.
+//!
+//! * [`start`](start()) makes a node a member: `driver` is the event loop that owns the machine, `lines` and `line` are the
+//!   connections, `greet` the first words on one, `vault` the files that are kept for others.
+//! * A guest asks one member (`guest`), which asks the ring for it (`host`).
+//! * [`RingDiscovery`] is the ring in the tracker's place: what is shared, by name and by hash.
+//!
+//! Laws: nobody is heard who has not shown a ticket of the ring's key; whatever comes in is read by `drizzle_wire`, with
+//! every signature checked, before the machine sees it; the driver waits for nobody.
+
+mod discovery;
+mod driver;
+mod entry;
+mod error;
+mod greet;
+mod guest;
+mod handle;
+mod happening;
+mod host;
+mod line;
+mod lines;
+mod memory;
+mod naming;
+mod serve;
+mod standing;
+mod start;
+mod vault;
+
+pub(crate) use discovery::RingDiscovery;
+pub use error::RingError;
+pub use happening::{RingEvent, RingPeer};
+pub use standing::RingId;
+pub(crate) use start::{RingDoor, Surroundings, guest, own_socket_addresses, start, visit};
+pub use start::{RingGuest, RingNode, RingReceived, RingSettings, RingState, RingStored};

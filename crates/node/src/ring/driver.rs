@@ -1,0 +1,393 @@
+//! The one event loop that owns a ring node's machine: it gives the machine what happens, and does what it says.
+//!
+//! It never waits for a peer or a disk: lines, calls and files have tasks of their own, which report back.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use drizzle_model::Time;
+use drizzle_net::{Dialer, Expect};
+use drizzle_ring::{Contact, Input, Notice, Operation, Output, Record, RecordId, Ring, Space};
+use drizzle_wire::{ByeText, CardKind, Reply, RingCard, RingFailure, RingFrame};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::greet::{Introduction, Met};
+use super::happening::{Command, Happening, Neighbourhood, News, RingEvent, RingPeer};
+use super::host::Host;
+use super::line::{Line, LineEnd, LineId, LineNews};
+use super::lines::{Lines, Way};
+use super::memory;
+use super::standing::RingId;
+use super::vault::Vault;
+use crate::membership::unix_s;
+
+/// How many records of names go into one answer.
+const LISTED_MAX: usize = drizzle_ring::RECORDS_MAX;
+/// What is kept is written down so soon after a change, once for all changes in between.
+const SAVE_AFTER: Duration = Duration::from_millis(500);
+/// Goodbyes take at most so long to be said.
+const GOODBYE_MAX: Duration = Duration::from_millis(300);
+
+/// What the driver needs of the node.
+pub(super) struct Means {
+    pub(super) dialer: Dialer,
+    pub(super) introduction: Introduction,
+    pub(super) vault: Vault,
+    pub(super) host: Host,
+    pub(super) events: mpsc::UnboundedSender<RingEvent>,
+    /// Where the records of files are kept from one start to the next.
+    pub(super) memory: PathBuf,
+}
+
+pub(super) struct Driver {
+    ring: Ring,
+    space: Space,
+    origin: Instant,
+    means: Means,
+    lines: Lines,
+    operations: HashMap<Operation, mpsc::UnboundedSender<News>>,
+    last_operation: u64,
+    quitting: Vec<oneshot::Sender<()>>,
+    happenings: mpsc::Sender<Happening>,
+    has_left: bool,
+    /// Since when the files that are kept are other ones than was written down.
+    unsaved_since: Option<Instant>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        ring: Ring,
+        space: Space,
+        origin: Instant,
+        means: Means,
+        happenings: mpsc::Sender<Happening>,
+    ) -> Self {
+        Self {
+            ring,
+            space,
+            origin,
+            means,
+            lines: Lines::default(),
+            operations: HashMap::new(),
+            last_operation: 0,
+            quitting: Vec::new(),
+            happenings,
+            has_left: false,
+            unsaved_since: None,
+        }
+    }
+
+    /// Begins, with a line or without, and goes on until the node has left its ring.
+    pub(super) async fn run(
+        mut self,
+        mut happened: mpsc::Receiver<Happening>,
+        first: Option<Met>,
+        begin: Input,
+    ) {
+        if let Some(met) = first {
+            self.open(met);
+        }
+        self.handle(begin);
+        while !self.has_left {
+            let deadline = self.ring.next_deadline().map(|at| self.origin + at.since_origin());
+            let save_at = self.unsaved_since.map(|since| since + SAVE_AFTER);
+            tokio::select! {
+                // The driver itself holds a sender.
+                Some(happening) = happened.recv() => self.take(happening),
+                () = sleep_until(save_at.unwrap_or(self.origin)), if save_at.is_some() => self.save(),
+                () = sleep_until(deadline.unwrap_or(self.origin)), if deadline.is_some() => {
+                    self.handle(Input::Wake);
+                }
+            }
+        }
+        self.say_goodbye(happened).await;
+    }
+
+    async fn say_goodbye(mut self, mut happened: mpsc::Receiver<Happening>) {
+        let mut open = self.lines.clear();
+        let end = Instant::now() + GOODBYE_MAX;
+        while open > 0 {
+            match timeout_at(end, happened.recv()).await {
+                Ok(Some(Happening::Line { news: LineNews::Down(_), .. })) => open -= 1,
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        for quitting in self.quitting.drain(..) {
+            // Whoever asked may be gone.
+            let _ = quitting.send(());
+        }
+    }
+
+    fn take(&mut self, happening: Happening) {
+        match happening {
+            Happening::Called(met) => self.open(*met),
+            Happening::Dialled { to, met } => match met {
+                Ok(met) if met.member == Some(to) => self.open(*met),
+                Ok(_) => self.unreachable(to, "somebody else is there"),
+                Err(error) => self.unreachable(to, &error.to_string()),
+            },
+            Happening::Line { line, news: LineNews::Frame(frame) } => self.hear(line, frame),
+            Happening::Line { line, news: LineNews::Down(end) } => self.line_down(line, end),
+            Happening::Command(command) => self.obey(command),
+            Happening::File { blob, from, is_here: true } => {
+                tracing::debug!(target: "drizzle::ring", ?blob, ?from, "keeps a file");
+                self.handle(Input::BlobArrived(blob));
+            }
+            Happening::File { blob, from, is_here: false } => {
+                self.handle(Input::BlobNotGiven { blob, from });
+            }
+        }
+    }
+
+    /// Writes down which files are kept, on another thread. A node that leaves has handed them over.
+    fn save(&mut self) {
+        self.unsaved_since = None;
+        let files = self.ring.records().filter(|record| {
+            let content = record.content();
+            content.blob_bytes.is_some() && !content.withdrawn
+        });
+        let (records, path): (Vec<Record>, PathBuf) = (files.cloned().collect(), self.means.memory.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = memory::save(&path, &records) {
+                tracing::warn!(target: "drizzle::ring", %error, "cannot write down what is kept");
+            }
+        });
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        self.ring.handle(now, input);
+        while let Some(output) = self.ring.poll() {
+            self.carry_out(output);
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::after_origin(self.origin.elapsed())
+    }
+
+    fn open(&mut self, met: Met) {
+        let id = self.lines.next_id();
+        let happenings = self.happenings.clone();
+        let line = Line::open(met, happenings, move |news| Happening::Line { line: id, news });
+        self.lines.add(id, line);
+    }
+
+    fn unreachable(&mut self, to: Contact, why: &str) {
+        tracing::debug!(target: "drizzle::ring", ?to, why, "cannot be reached");
+        self.lines.call_failed(&to.peer);
+        if !self.lines.is_connected(&to.peer) {
+            self.handle(Input::Unreachable(to.peer));
+        }
+    }
+
+    fn hear(&mut self, id: LineId, frame: RingFrame) {
+        let Some((line, wishes)) = self.lines.used(id) else { return };
+        match (frame, line.member) {
+            (RingFrame::Message(message), Some(from)) => self.handle(Input::Message { from, message }),
+            (RingFrame::Wish(number, wish), _) => match wishes.try_acquire_owned() {
+                Ok(permit) => {
+                    let host = self.means.host.clone();
+                    tokio::spawn(async move {
+                        host.grant(&line, number, wish).await;
+                        drop(permit);
+                    });
+                }
+                Err(_) => {
+                    let text = ByeText::clip("too many wishes at a time");
+                    let busy = Reply::Failed { why: RingFailure::Busy, text };
+                    let _ = line.say(RingFrame::Reply(number, busy));
+                }
+            },
+            // Nobody says that here.
+            _ => drop(self.lines.remove(id)),
+        }
+    }
+
+    /// A line that broke is tried once more: if nobody is there, the peer is gone.
+    fn line_down(&mut self, id: LineId, end: LineEnd) {
+        let Some(line) = self.lines.remove(id) else { return };
+        if let Some(member) = line.member
+            && end == LineEnd::Broken
+            && !self.lines.is_connected(&member.peer)
+            && !self.lines.is_calling(&member.peer)
+        {
+            self.lines.calls(member.peer);
+            self.call(member);
+        }
+    }
+
+    fn call(&self, to: Contact) {
+        let (dialer, introduction) = (self.means.dialer.clone(), self.means.introduction.clone());
+        let happenings = self.happenings.clone();
+        tokio::spawn(async move {
+            let met = introduction.call(&dialer, &to.address.into(), Expect::Peer(to.peer)).await;
+            // A driver that has ended has no use for it.
+            let _ = happenings.send(Happening::Dialled { to, met: met.map(Box::new) }).await;
+        });
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::LookUp { target, news } => {
+                let operation = self.operation(news);
+                self.handle(Input::LookUp { operation, target });
+            }
+            Command::Store { record, news } => {
+                let operation = self.operation(news);
+                self.handle(Input::Store { operation, record: *record });
+            }
+            Command::Request { key, news } => {
+                let operation = self.operation(news);
+                self.handle(Input::Request { operation, key });
+            }
+            Command::State(reply) => drop(reply.send(self.neighbourhood())),
+            Command::List { after, reply } => drop(reply.send(self.names(after))),
+            Command::Quit(reply) => {
+                self.quitting.push(reply);
+                self.handle(Input::Quit);
+            }
+        }
+    }
+
+    /// A new operation. Those whose asker has gone are given up on the way.
+    fn operation(&mut self, news: mpsc::UnboundedSender<News>) -> Operation {
+        let given_up: Vec<Operation> =
+            self.operations.iter().filter(|(_, news)| news.is_closed()).map(|(id, _)| *id).collect();
+        for operation in given_up {
+            self.operations.remove(&operation);
+            self.handle(Input::Cancel(operation));
+        }
+        self.last_operation += 1;
+        let operation = Operation(self.last_operation);
+        self.operations.insert(operation, news);
+        operation
+    }
+
+    fn neighbourhood(&self) -> Neighbourhood {
+        let files: HashMap<_, _> = self.stored_files().collect();
+        Neighbourhood {
+            me: self.ring.me(),
+            predecessors: self.ring.predecessors(),
+            successors: self.ring.successors().to_vec(),
+            is_member: self.ring.is_member(),
+            records: self.ring.record_count(),
+            files: files.len(),
+            file_bytes: files.values().sum(),
+        }
+    }
+
+    fn stored_files(&self) -> impl Iterator<Item = (drizzle_model::ContentHash, u64)> {
+        let contents = self.ring.records().map(Record::content).filter(|content| !content.withdrawn);
+        contents.filter_map(|content| Some((content.id.subject, content.blob_bytes?)))
+    }
+
+    fn names(&self, after: Option<RecordId>) -> (Vec<Record>, bool) {
+        let is_listed = |record: &&Record| {
+            let content = record.content();
+            let is_name = RingCard::decode(&content.value, content.id.publisher)
+                .is_ok_and(|card| matches!(card.kind, CardKind::Name | CardKind::Stored));
+            is_name && !content.withdrawn && after.is_none_or(|after| record.id() > after)
+        };
+        let mut names: Vec<&Record> = self.ring.records().filter(is_listed).collect();
+        names.sort_by_key(|record| record.id());
+        let has_more = names.len() > LISTED_MAX;
+        (names.into_iter().take(LISTED_MAX).cloned().collect(), has_more)
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, message } => {
+                if let Way::Call = self.lines.say(to, message) {
+                    self.call(to);
+                }
+            }
+            Output::Joined => self.tell(RingEvent::Joined),
+            Output::JoinFailed(error) => {
+                self.has_left = true;
+                self.tell(RingEvent::JoinFailed(error));
+            }
+            Output::Left => {
+                self.has_left = true;
+                self.tell(RingEvent::Left);
+            }
+            Output::Neighbours { predecessors, successors } => {
+                let all = |contacts: Vec<Contact>| contacts.iter().map(|one| self.peer(*one)).collect();
+                let (predecessors, successors) = (all(predecessors), all(successors));
+                self.tell(RingEvent::Neighbours { me: self.peer(self.ring.me()), predecessors, successors });
+            }
+            Output::Noticed(notice) => self.notice(notice),
+            Output::Hop { operation, from, to } => self.progress(operation, News::Hop { from, to }),
+            Output::Found { operation, owners, .. } => self.end(operation, News::Found { owners }),
+            Output::Stored { operation, at } => self.end(operation, News::Stored { at }),
+            Output::Received { operation, from, records } => {
+                self.end(operation, News::Received { from, records });
+            }
+            Output::Failed { operation, error } => self.end(operation, News::Failed(error)),
+            Output::FetchBlob { blob, from } => {
+                self.unsaved_since.get_or_insert_with(Instant::now);
+                let bytes = self.stored_files().find(|(named, _)| *named == blob).map(|(_, bytes)| bytes);
+                let own = (from == self.ring.me()).then_some(());
+                let (vault, happenings) = (self.means.vault.clone(), self.happenings.clone());
+                tokio::spawn(async move {
+                    let is_here = match own {
+                        Some(()) => vault.keep_own(blob).await,
+                        None => vault.fetch(blob, bytes.unwrap_or_default(), from).await,
+                    };
+                    let from = from.peer;
+                    let _ = happenings.send(Happening::File { blob, from, is_here }).await;
+                });
+            }
+            Output::DropBlob(blob) => {
+                self.unsaved_since.get_or_insert_with(Instant::now);
+                self.means.vault.release(blob);
+            }
+        }
+    }
+
+    fn progress(&mut self, operation: Operation, news: News) {
+        if let Some(sink) = self.operations.get(&operation) {
+            // Whoever asked may be gone; the operation ends all the same.
+            let _ = sink.send(news);
+        }
+    }
+
+    fn end(&mut self, operation: Operation, news: News) {
+        self.progress(operation, news);
+        self.operations.remove(&operation);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let id = |contact: Contact| self.peer(contact).id;
+        let text = match notice {
+            Notice::Alive { peer, round_trip } => {
+                return self.tell(RingEvent::Pong { peer: self.peer(peer), round_trip });
+            }
+            Notice::Missed(peer) => format!("peer {} missed a ping", id(peer)),
+            Notice::Gone(peer) => format!("peer {} is gone without a word", id(peer)),
+            Notice::Quit(peer) => format!("peer {} left", id(peer)),
+            Notice::Reuniting(peer) => {
+                format!("another part of the ring was found through peer {}", id(peer))
+            }
+        };
+        self.tell(RingEvent::Notice(text));
+    }
+
+    fn peer(&self, contact: Contact) -> RingPeer {
+        let Contact { position, peer, address } = contact;
+        RingPeer { id: RingId::new(self.space, position), peer, address }
+    }
+
+    fn tell(&self, event: RingEvent) {
+        // Nobody listening is no reason to stop.
+        let _ = self.means.events.send(event);
+    }
+}
+
+/// Seconds since 1970 when a driver's time begins: leases end by them.
+pub(super) fn unix_seconds_at_origin() -> u64 {
+    unix_s()
+}

@@ -1,0 +1,294 @@
+//! A guest's way into a ring: a line to one member that asks the ring on its behalf, and to another when that one is gone.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use drizzle_model::Address;
+use drizzle_net::{Dialer, Expect};
+use drizzle_ring::{Contact, Key, Offered, Record, RecordId, Space};
+use drizzle_wire::{Reply, RingFrame, Wish};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::error::RingError;
+use super::greet::{GreetError, Introduction};
+use super::line::{Line, LineNews};
+
+/// An answer to a question that needs no file may take so long: a member goes round the dead in this time.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// To keep a file means to fetch it several times.
+const KEEP_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+/// Members that are remembered, to go to when the present one is gone.
+const MEMBERS_MAX: usize = 32;
+/// What waits on one line to be read.
+const NEWS_MAX: usize = 64;
+
+/// A guest. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Guest {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dialer: Dialer,
+    introduction: Introduction,
+    members: Mutex<Vec<Address>>,
+    /// Held while one is being opened, so that many questions at once open one.
+    line: tokio::sync::Mutex<Option<GuestLine>>,
+}
+
+/// What is stored under a key.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) by: Contact,
+    pub(crate) keepers: Vec<Contact>,
+    pub(crate) records: Vec<Offered>,
+}
+
+impl Guest {
+    /// A guest that knows these members. Nothing is sent yet.
+    pub(crate) fn new(dialer: Dialer, introduction: Introduction, members: Vec<Address>) -> Self {
+        let (members, line) = (Mutex::new(members), tokio::sync::Mutex::new(None));
+        Self { inner: Arc::new(Inner { dialer, introduction, members, line }) }
+    }
+
+    /// How many positions the ring has.
+    pub(crate) async fn space(&self) -> Result<Space, RingError> {
+        Ok(self.line().await?.space)
+    }
+
+    /// The member that is asked, those before it and those behind it.
+    pub(crate) async fn neighbours(&self) -> Result<(Contact, Vec<Contact>, Vec<Contact>), RingError> {
+        match self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await? {
+            Reply::Members { me, predecessors, successors } => Ok((me, predecessors, successors)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// What is stored under a key.
+    pub(crate) async fn find(&self, key: Key, hop: impl FnMut(Contact, Contact)) -> Result<Found, RingError> {
+        match self.ask(Wish::Find(key), ANSWER_MAX, hop).await? {
+            Reply::Found { by, keepers, records } => Ok(Found { by, keepers, records }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Places a record.
+    pub(crate) async fn publish(&self, record: Record) -> Result<(), RingError> {
+        match self.ask(Wish::Publish(record), ANSWER_MAX, |_, _| {}).await? {
+            Reply::Kept { .. } => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Has a file kept that this peer serves; who keeps it.
+    pub(crate) async fn keep(
+        &self,
+        record: Record,
+        hop: impl FnMut(Contact, Contact),
+    ) -> Result<Vec<Contact>, RingError> {
+        match self.ask(Wish::Keep(record), KEEP_MAX, hop).await? {
+            Reply::Kept { at, .. } => Ok(at),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Goes from member to member, as long as `visit` says so; each tells what names it keeps. False from `visit` ends it.
+    pub(crate) async fn walk(
+        &self,
+        members_max: usize,
+        mut visit: impl FnMut(Vec<Record>) -> bool,
+    ) -> Result<(), RingError> {
+        let mut line = self.line().await?;
+        let first = line.host;
+        for _ in 0..members_max {
+            let mut after: Option<RecordId> = None;
+            loop {
+                let Reply::Listed { records, has_more } =
+                    line.ask(Wish::List { after }, ANSWER_MAX, |_, _| {}).await?
+                else {
+                    return Ok(());
+                };
+                let last = records.last().map(Record::id);
+                // A member that names what it named already would lead in a circle.
+                let goes_on = has_more && last.is_some() && last > after;
+                if !visit(records) {
+                    return Ok(());
+                }
+                if !goes_on {
+                    break;
+                }
+                after = last;
+            }
+            let Some(next) = self.next_after(&line, first).await? else { return Ok(()) };
+            line = next;
+        }
+        tracing::warn!(target: "drizzle::ring", members_max, "the ring has more members than are asked for a list");
+        Ok(())
+    }
+
+    /// A line to the first member behind this one that answers; none when the way has come round.
+    async fn next_after(&self, line: &GuestLine, first: Contact) -> Result<Option<GuestLine>, RingError> {
+        let Reply::Members { me, successors, .. } = line.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await?
+        else {
+            return Ok(None);
+        };
+        let space = line.space;
+        let way_of = |to: Contact| drizzle_ring::Arc { after: me.position, until: to.position };
+        for next in successors {
+            let passes_first = next == first || way_of(next).contains(first.position) || space != line.space;
+            if passes_first {
+                return Ok(None);
+            }
+            if let Ok(line) = self.open(&next.address.into(), Expect::Peer(next.peer)).await {
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ask(
+        &self,
+        wish: Wish,
+        patience: Duration,
+        mut hop: impl FnMut(Contact, Contact),
+    ) -> Result<Reply, RingError> {
+        let line = self.line().await?;
+        match line.ask(wish.clone(), patience, &mut hop).await {
+            // The member is gone, or about to go: another one will know.
+            Err(RingError::Unreachable { .. } | RingError::NotMember) => {
+                self.give_up(&line).await;
+                self.line().await?.ask(wish, patience, hop).await
+            }
+            other => other,
+        }
+    }
+
+    async fn give_up(&self, line: &GuestLine) {
+        self.inner.line.lock().await.take_if(|open| open.host == line.host);
+        self.members().retain(|address| *address != line.address);
+    }
+
+    async fn line(&self) -> Result<GuestLine, RingError> {
+        let mut slot = self.inner.line.lock().await;
+        if let Some(line) = slot.as_ref().filter(|line| line.is_open()) {
+            return Ok(line.clone());
+        }
+        let members = self.members().clone();
+        let mut failures = Vec::new();
+        for address in members {
+            match self.open(&address, Expect::AnyPeer).await {
+                Ok(line) => {
+                    *slot = Some(line.clone());
+                    self.learn_members(line.clone());
+                    return Ok(line);
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        Err(RingError::from_failures(failures))
+    }
+
+    /// Remembers others of the ring, soon.
+    fn learn_members(&self, line: GuestLine) {
+        let guest = self.clone();
+        tokio::spawn(async move {
+            let Ok(Reply::Members { successors, .. }) = line.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await
+            else {
+                return;
+            };
+            let mut members = guest.members();
+            for address in successors.into_iter().map(|one| Address::from(one.address)) {
+                if members.len() < MEMBERS_MAX && !members.contains(&address) {
+                    members.push(address);
+                }
+            }
+        });
+    }
+
+    async fn open(&self, address: &Address, expect: Expect) -> Result<GuestLine, GreetError> {
+        let met = self.inner.introduction.call(&self.inner.dialer, address, expect).await?;
+        let (space, host) = (met.space, met.member.ok_or(GreetError::NoHello)?);
+        let (sender, mut news) = mpsc::channel(NEWS_MAX);
+        let line = Line::open(met, sender, |news| news);
+        let calls: Calls = Arc::new(Mutex::new(Some(HashMap::new())));
+        let of_reader = Arc::clone(&calls);
+        tokio::spawn(async move {
+            while let Some(LineNews::Frame(frame)) = news.recv().await {
+                let RingFrame::Reply(number, reply) = frame else { continue };
+                if let Some(calls) = lock(&of_reader).as_mut() {
+                    let is_last = !matches!(reply, Reply::Hop { .. });
+                    // Whoever asked may have given up.
+                    let _ = calls.get(&number).map(|call| call.send(reply));
+                    if is_last {
+                        calls.remove(&number);
+                    }
+                }
+            }
+            // Whoever still waits learns that nothing comes.
+            *lock(&of_reader) = None;
+        });
+        Ok(GuestLine { line, address: address.clone(), space, host, calls, last: Arc::default() })
+    }
+
+    fn members(&self) -> MutexGuard<'_, Vec<Address>> {
+        self.inner.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Those who wait for an answer, by the number of their question; none when the line is down.
+type Calls = Arc<Mutex<Option<HashMap<u64, mpsc::UnboundedSender<Reply>>>>>;
+
+fn lock(calls: &Calls) -> MutexGuard<'_, Option<HashMap<u64, mpsc::UnboundedSender<Reply>>>> {
+    calls.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Clone)]
+struct GuestLine {
+    line: Line,
+    address: Address,
+    space: Space,
+    host: Contact,
+    calls: Calls,
+    last: Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl GuestLine {
+    fn is_open(&self) -> bool {
+        lock(&self.calls).is_some()
+    }
+
+    async fn ask(
+        &self,
+        wish: Wish,
+        patience: Duration,
+        mut hop: impl FnMut(Contact, Contact),
+    ) -> Result<Reply, RingError> {
+        let gone = || RingError::Unreachable { reason: format!("{} hung up", self.address) };
+        let number = self.last.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (sender, mut replies) = mpsc::unbounded_channel();
+        lock(&self.calls).as_mut().ok_or_else(gone)?.insert(number, sender);
+        if !self.line.say(RingFrame::Wish(number, wish)) {
+            return Err(gone());
+        }
+        let asking = async {
+            loop {
+                match replies.recv().await {
+                    Some(Reply::Hop { from, to }) => hop(from, to),
+                    Some(Reply::Failed { why, text }) => {
+                        return Err(RingError::of_failure(why, text.as_str()));
+                    }
+                    Some(reply) => return Ok(reply),
+                    None => return Err(gone()),
+                }
+            }
+        };
+        timeout(patience, asking).await.unwrap_or(Err(RingError::late(patience)))
+    }
+}
+
+fn unexpected(reply: &Reply) -> RingError {
+    tracing::debug!(target: "drizzle::ring", ?reply, "an answer to another question");
+    RingError::Other { reason: "the member of the ring does not answer what it was asked".into() }
+}

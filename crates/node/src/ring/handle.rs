@@ -1,0 +1,100 @@
+//! The ways in which others speak to the driver.
+
+use drizzle_ring::{Contact, Key, Offered, OperationError, Position, Record, RecordId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::greet::Met;
+use super::happening::{Command, Happening, Neighbourhood, News};
+
+/// Speaks to one driver. Clones speak to the same one; a driver that has ended fails every operation.
+#[derive(Clone)]
+pub(crate) struct RingHandle {
+    happenings: mpsc::Sender<Happening>,
+}
+
+/// What an operation came to.
+type Ended<T> = Result<T, OperationError>;
+
+impl RingHandle {
+    pub(crate) fn new(happenings: mpsc::Sender<Happening>) -> Self {
+        Self { happenings }
+    }
+
+    /// Hands over who called.
+    pub(crate) async fn called(&self, met: Met) {
+        let _ = self.happenings.send(Happening::Called(Box::new(met))).await;
+    }
+
+    /// The owner of a position and those behind it.
+    pub(crate) async fn look_up(&self, target: Position) -> Ended<Vec<Contact>> {
+        let found = self.operate(|news| Command::LookUp { target, news }, |_, _| {}).await?;
+        match found {
+            News::Found { owners } => Ok(owners),
+            _ => Err(OperationError::NoAnswer),
+        }
+    }
+
+    /// Places a record, and its file, where it belongs; dropped in the middle, no more is done for it here.
+    pub(crate) async fn store(
+        &self,
+        record: Record,
+        hop: impl FnMut(Contact, Contact),
+    ) -> Ended<Vec<Contact>> {
+        let record = Box::new(record);
+        match self.operate(|news| Command::Store { record, news }, hop).await? {
+            News::Stored { at } => Ok(at),
+            _ => Err(OperationError::NoAnswer),
+        }
+    }
+
+    /// What is under a key, and who said so.
+    pub(crate) async fn request(
+        &self,
+        key: Key,
+        hop: impl FnMut(Contact, Contact),
+    ) -> Ended<(Contact, Vec<Offered>)> {
+        match self.operate(|news| Command::Request { key, news }, hop).await? {
+            News::Received { from, records } => Ok((from, records)),
+            _ => Err(OperationError::NoAnswer),
+        }
+    }
+
+    /// Who is near; none when the driver has ended.
+    pub(crate) async fn state(&self) -> Option<Neighbourhood> {
+        self.ask(Command::State).await
+    }
+
+    /// Records of names that are kept here, and whether there are more.
+    pub(crate) async fn list(&self, after: Option<RecordId>) -> Option<(Vec<Record>, bool)> {
+        self.ask(|reply| Command::List { after, reply }).await
+    }
+
+    /// Leaves the ring, and waits until that is done.
+    pub(crate) async fn quit(&self) {
+        let _ = self.ask(Command::Quit).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.happenings.send(Happening::Command(command(reply))).await.ok()?;
+        answer.await.ok()
+    }
+
+    async fn operate(
+        &self,
+        command: impl FnOnce(mpsc::UnboundedSender<News>) -> Command,
+        mut hop: impl FnMut(Contact, Contact),
+    ) -> Ended<News> {
+        let (sender, mut news) = mpsc::unbounded_channel();
+        let sent = self.happenings.send(Happening::Command(command(sender))).await;
+        sent.map_err(|_| OperationError::NotMember)?;
+        loop {
+            match news.recv().await {
+                Some(News::Hop { from, to }) => hop(from, to),
+                Some(News::Failed(error)) => return Err(error),
+                Some(ended) => return Ok(ended),
+                None => return Err(OperationError::NotMember),
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a member does for guests: for each wish it asks the ring, and answers.
+
+use drizzle_ring::{Contact, Key, Record, Space};
+use drizzle_wire::{ByeText, CardKind, Reply, RingFrame, Wish};
+
+use super::error::RingError;
+use super::handle::RingHandle;
+use super::line::Line;
+use super::naming::card_of;
+use super::vault::Vault;
+
+/// The largest file that is taken over for a guest: what a peer keeps for one publisher by default.
+const FILE_BYTES_MAX: u64 = 16 << 30;
+
+/// Grants wishes. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) ring: RingHandle,
+    pub(crate) vault: Vault,
+    pub(crate) space: Space,
+    pub(crate) me: Contact,
+    /// How many peers should keep each record.
+    pub(crate) replicas: usize,
+}
+
+impl Host {
+    /// Does what is wished, and answers on the line. A guest that does not read its answers loses its line.
+    pub(crate) async fn grant(&self, line: &Line, number: u64, wish: Wish) {
+        let say = |reply: Reply| {
+            let _ = line.say(RingFrame::Reply(number, reply));
+        };
+        let hop = |from: Contact, to: Contact| say(Reply::Hop { from, to });
+        let granted = match wish {
+            Wish::Members => self.members().await,
+            Wish::Find(key) => self.find(key, hop).await,
+            Wish::Publish(record) => self.publish(record, hop).await,
+            Wish::Keep(record) => self.keep(line, record, hop).await,
+            Wish::List { after } => match self.ring.list(after).await {
+                Some((records, has_more)) => Ok(Reply::Listed { records, has_more }),
+                None => Err(RingError::NotMember),
+            },
+        };
+        say(granted.unwrap_or_else(|error| Reply::Failed {
+            why: error.failure(),
+            text: ByeText::clip(&error.to_string()),
+        }));
+    }
+
+    async fn members(&self) -> Result<Reply, RingError> {
+        let state = self.ring.state().await.filter(|state| state.is_member).ok_or(RingError::NotMember)?;
+        let (me, predecessors, successors) = (state.me, state.predecessors, state.successors);
+        Ok(Reply::Members { me, predecessors, successors })
+    }
+
+    async fn find(&self, key: Key, hop: impl FnMut(Contact, Contact)) -> Result<Reply, RingError> {
+        let (by, records) = self.ring.request(key, hop).await?;
+        let mut keepers = Vec::new();
+        if records.iter().any(|offer| offer.record.content().blob_bytes.is_some()) {
+            keepers = self.ring.look_up(self.space.place(&key)).await.unwrap_or_default();
+            keepers.truncate(self.replicas);
+        }
+        Ok(Reply::Found { by, keepers, records })
+    }
+
+    async fn publish(&self, record: Record, hop: impl FnMut(Contact, Contact)) -> Result<Reply, RingError> {
+        if record.content().blob_bytes.is_some() {
+            return Err(RingError::NotTaken { reason: "a file is not published, but kept".into() });
+        }
+        let at = self.ring.store(record, hop).await?;
+        Ok(Reply::Kept { by: self.me, at })
+    }
+
+    /// Takes the guest's file over first, so that the guest need not be reached by all who are to keep it.
+    async fn keep(
+        &self,
+        line: &Line,
+        record: Record,
+        hop: impl FnMut(Contact, Contact),
+    ) -> Result<Reply, RingError> {
+        let not_taken = |reason: &str| RingError::NotTaken { reason: reason.to_owned() };
+        let (publisher, card) = card_of(self.space, &record).ok_or_else(|| not_taken("its card is wrong"))?;
+        if card.kind != CardKind::Stored || publisher != line.peer {
+            return Err(not_taken("it is no file of the one who asks"));
+        }
+        if card.key.size > FILE_BYTES_MAX {
+            return Err(not_taken("it is larger than what a peer keeps for one publisher"));
+        }
+        let _pin = self.vault.pin(card.key.hash, None);
+        let addresses = card.addresses.iter().map(|&address| address.into()).collect();
+        if !self.vault.obtain(card.key.hash, card.key.size, addresses).await {
+            return Err(not_taken("the file could not be fetched from the one who asks"));
+        }
+        let at = self.ring.store(record, hop).await?;
+        Ok(Reply::Kept { by: self.me, at })
+    }
+}

@@ -100,7 +100,7 @@ impl Ware for SharedFile {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let number = u32::try_from(offset / self.geometry.chunk_size()).map_err(io::Error::other)?;
-        let Some(chunk) = self.geometry.chunk(number) else { return Ok(0) };
+        let Some(chunk) = self.geometry.chunk(number).filter(|_| offset < self.size()) else { return Ok(0) };
         let within = offset - self.geometry.range(chunk).start;
         self.shared.read(chunk, within, buffer).map_err(io::Error::other)
     }

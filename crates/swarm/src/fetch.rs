@@ -96,8 +96,9 @@ impl Swarm {
         let is_left = |peer: &Peer| peer.is_queue() && !is_at_it(peer);
         let queues = self.peers.iter().filter(|(_, peer)| is_left(peer));
         let requests =
-            queues.flat_map(|(&key, peer)| peer.requests.iter().map(move |request| (key, request.chunk)));
-        for (key, chunk) in requests.collect::<Vec<_>>() {
+            queues.flat_map(|(&key, peer)| peer.requests.iter().map(move |of| (key, peer, of.chunk)));
+        let requests = requests.filter(|(_, peer, chunk)| !self.is_from_source(peer, *chunk));
+        for (key, chunk) in requests.map(|(key, _, chunk)| (key, chunk)).collect::<Vec<_>>() {
             self.cancel(key, chunk);
         }
     }
@@ -119,21 +120,38 @@ impl Swarm {
 
     fn next_chunk_of(&mut self, key: PeerKey) -> Option<ChunkIndex> {
         let peer = self.peers.get(&key)?;
-        if !self.can_ask(peer) {
+        if !self.has_room_for(peer) || !(self.is_open_to(peer) || peer.have.is_full()) {
             return None;
         }
         let tie_break = self.config.policy.tie_break;
         let rarest = self.fetch.rarity.rarest(&self.fetch.free, &peer.have, tie_break, &mut self.random);
+        if !self.is_open_to(peer) {
+            return rarest.filter(|&chunk| self.is_from_source(peer, chunk));
+        }
         if rarest.is_none() && self.fetch.free.is_empty() { self.endgame_chunk_of(key) } else { rarest }
+    }
+
+    /// Whether a chunk is to be had only of this peer, who has everything: the source of a swarm. It is asked for such
+    /// a chunk even when enough comes from others. Were it not, its queue would run dry now and then, and what it does
+    /// not send in that time the whole swarm waits for in the end.
+    fn is_from_source(&self, peer: &Peer, chunk: ChunkIndex) -> bool {
+        peer.have.is_full() && self.fetch.rarity.count(chunk) == 1
+    }
+
+    fn is_open_to(&self, peer: &Peer) -> bool {
+        self.fetch.intake.was_open || !peer.requests.is_empty()
     }
 
     /// Whether a peer can be asked for one chunk more.
     pub(crate) fn can_ask(&self, peer: &Peer) -> bool {
-        let is_open = self.fetch.intake.was_open || !peer.requests.is_empty();
+        self.is_open_to(peer) && self.has_room_for(peer)
+    }
+
+    fn has_room_for(&self, peer: &Peer) -> bool {
         let floor = FIRST_BYTES / self.peers.len().max(1) as u64;
         let budget = if peer.failures > 0 { 1 } else { peer.pace.budget_bytes(floor.max(1)) };
         let requests_max = self.config.requests_per_peer.min(REQUESTS_PER_PEER_MAX);
-        is_open && peer.is_usable() && peer.due_bytes < budget && peer.requests.len() < requests_max
+        peer.is_usable() && peer.due_bytes < budget && peer.requests.len() < requests_max
     }
 
     /// A chunk that others were asked for, when no chunk is free and this peer has nothing to do: one that still waits

@@ -136,8 +136,14 @@ impl Swarm {
         let Some((&from, source)) = self.peers.iter().find(|(_, peer)| has_waiting(peer)) else { return };
         let is_seed = source.have.is_full();
         let is_drawn = is_seed || self.random.below(self.fetch.rarity.count(chunk).max(1)) == 0;
-        if from != key && is_drawn && self.peers.get(&key).is_some_and(|peer| self.can_ask(peer)) {
-            self.cancel(from, chunk);
+        let is_room = self.peers.get(&key).is_some_and(|peer| self.can_ask(peer));
+        if from == key || !is_drawn || !(is_room || is_seed) {
+            return;
+        }
+        self.cancel(from, chunk);
+        // A seed is there for what nobody else has.
+        self.mark_hungry(from);
+        if is_room {
             self.ask(now, key, chunk);
         }
     }

@@ -136,6 +136,12 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Show who has a file, and which chunks of it
     Locate(LocateArgs),
+    /// Be a member of a ring of peers, which needs no tracker, or speak to one
+    ///
+    /// A ring keeps files (`store`, `request`), and can stand in the tracker's place: its invite, or ring://HOST:PORT of a
+    /// member of an open ring, is a --tracker for share, get, list, search and locate.
+    #[command(subcommand)]
+    Ring(RingCommand),
     /// Show what runs here and whether the tracker answers
     Status(StatusArgs),
     /// Play a scenario with processes of this program, and show what happens
@@ -163,6 +169,7 @@ impl Command {
             Self::List(_) => Some("list"),
             Self::Search(_) => Some("search"),
             Self::Locate(_) => Some("locate"),
+            Self::Ring(_) => Some("ring"),
             Self::Status(_) => Some("status"),
             Self::Demo(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => None,
         }
@@ -333,6 +340,95 @@ pub(crate) struct LocateArgs {
     pub(crate) tracker: TrackerChoice,
 }
 
+/// Below `ring`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RingCommand {
+    /// Be a member of a ring, until Ctrl-C; the first member makes the ring
+    ///
+    /// Its invite is printed. Others join through any member. Who leaves hands on what it keeps; who dies is found by its
+    /// missed pings, and what it kept is copied again from those who have it.
+    Start(RingStartArgs),
+    /// Have the ring keep a file: at the closest successor of its key, and at the peers behind that one
+    Store(RingStoreArgs),
+    /// Fetch a file that the ring keeps, and show the way of the question
+    Request(RingRequestArgs),
+    /// Show who is near a member, and what it keeps
+    Status(RingAskArgs),
+    /// Let the member of this --state leave
+    Quit(RingAskArgs),
+}
+
+/// Through whom.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RingThrough {
+    /// A member: the ring's invite, or a file that holds it; of an open ring HOST:PORT is enough
+    ///
+    /// `start` joins through it; without it a new ring begins. The others ask it; without it they ask the node that runs on
+    /// this --state.
+    #[arg(long, value_name = "INVITE|@FILE|HOST:PORT")]
+    pub(crate) join: Option<InviteText>,
+}
+
+/// Of `ring start`.
+#[derive(Debug, Args)]
+pub(crate) struct RingStartArgs {
+    #[command(flatten)]
+    pub(crate) join: RingThrough,
+    #[command(flatten)]
+    pub(crate) listen: ListenChoice,
+    /// Let everyone join, with or without the invite's secret
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) open: Option<Switch>,
+    /// This peer's number in a small ring [default: the hash of its key]
+    #[arg(long, value_name = "N")]
+    pub(crate) id: Option<u64>,
+    /// The bits of a small ring's numbers, 1 to 64: with 8 they go from 0 to 255
+    #[arg(long, value_name = "B")]
+    pub(crate) bits: Option<u16>,
+    /// Ping the neighbours so often [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) ping: Option<Seconds>,
+    /// Know so many successors, 2 to 64 [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) successors: Option<NonZeroUsize>,
+    /// Keep each file and record at so many peers, 1 to 16 [default: 3]
+    #[arg(long, value_name = "R")]
+    pub(crate) replicas: Option<NonZeroUsize>,
+}
+
+/// Of `ring store`.
+#[derive(Debug, Args)]
+pub(crate) struct RingStoreArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) through: RingThrough,
+    /// The name to store it under, instead of the last part of the path
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub(crate) name: Option<RelPath>,
+}
+
+/// Of `ring request`.
+#[derive(Debug, Args)]
+pub(crate) struct RingRequestArgs {
+    /// The name of the file; in a small ring a number, whose key is the number modulo the ring's size
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Where to put it [default: here]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) through: RingThrough,
+}
+
+/// Of `ring status` and `ring quit`.
+#[derive(Debug, Args)]
+pub(crate) struct RingAskArgs {
+    #[command(flatten)]
+    pub(crate) through: RingThrough,
+}
+
 /// Of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -421,10 +517,13 @@ fn is_of(key: &str, arg: &clap::Arg) -> bool {
 /// The words that explain a setting, in plain text: those at its flag or argument.
 pub(crate) fn explanation(key: &str) -> Option<String> {
     let definition = Arguments::command();
-    let of_command = |command: &clap::Command| {
-        command.get_arguments().find(|arg| is_of(key, arg)).and_then(|arg| Some(arg.get_help()?.to_string()))
-    };
-    of_command(&definition).or_else(|| definition.get_subcommands().find_map(of_command))
+    explained_in(&definition, key)
+}
+
+fn explained_in(command: &clap::Command, key: &str) -> Option<String> {
+    let argument = command.get_arguments().find(|arg| is_of(key, arg));
+    let own = argument.and_then(|arg| Some(arg.get_help()?.to_string()));
+    own.or_else(|| command.get_subcommands().find_map(|below| explained_in(below, key)))
 }
 
 #[cfg(test)]
@@ -446,6 +545,8 @@ mod tests {
         let definition = definition();
         let flags: BTreeSet<_> = definition
             .get_subcommands()
+            .flat_map(clap::Command::get_subcommands)
+            .chain(definition.get_subcommands())
             .chain([&definition])
             .flat_map(clap::Command::get_arguments)
             .filter_map(clap::Arg::get_long)
@@ -484,6 +585,11 @@ mod tests {
         for command in definition.get_subcommands_mut() {
             help += &format!("\n======== {} ========\n", command.get_name());
             help += &command.clone().term_width(100).render_long_help().to_string();
+            let name = command.get_name().to_owned();
+            for below in command.get_subcommands_mut().filter(|_| name == "ring") {
+                help += &format!("\n======== {name} {} ========\n", below.get_name());
+                help += &below.clone().term_width(100).render_long_help().to_string();
+            }
         }
         let lines = help.lines().map(str::trim_end).collect::<Vec<_>>();
         crate::golden::check("help.txt", &(lines.join("\n") + "\n"));

@@ -10,6 +10,7 @@ mod get;
 mod list;
 mod locate;
 mod man;
+mod ring;
 mod session;
 mod share;
 mod shared;
@@ -31,6 +32,7 @@ pub(crate) fn run(context: &mut Context, arguments: Arguments) -> Outcome {
         Command::List(args) => wait_for(list::all(context, args)),
         Command::Search(args) => wait_for(list::matching(context, args)),
         Command::Locate(args) => wait_for(locate::run(context, args)),
+        Command::Ring(command) => wait_for(ring::run(context, command)),
         Command::Status(args) => wait_for(status::run(context, args)),
         Command::Demo(args) => wait_for(demo::run(context, args)),
         Command::Config(command) => config::run(context, command, &arguments.everywhere),

@@ -6,7 +6,7 @@
 use std::io;
 
 use drizzle_model::{ParseLinkError, PathError};
-use drizzle_node::{ErrorKind, FetchError, ShareError, StartError, TrackerError};
+use drizzle_node::{ErrorKind, FetchError, RingError, ShareError, StartError, TrackerError};
 
 use crate::config::{ConfigError, InviteError};
 
@@ -146,7 +146,9 @@ impl From<InviteError> for Failure {
             InviteError::File { .. } | InviteError::TooLong { .. } => {
                 "@FILE names a file that holds the invite, as `drizzle tracker --invite-file FILE` writes it"
             }
-            _ => "copy the whole invite that `drizzle tracker` prints; it was perhaps cut off",
+            _ => {
+                "copy the whole invite that `drizzle tracker` or `drizzle ring start` prints; it was perhaps cut off"
+            }
         };
         Self::new(Kind::Usage, error.to_string()).hint(hint)
     }
@@ -182,7 +184,7 @@ macro_rules! from_node {
     )*};
 }
 
-from_node!(StartError, TrackerError, ShareError, FetchError);
+from_node!(RingError, StartError, TrackerError, ShareError, FetchError);
 
 impl From<ParseLinkError> for Failure {
     fn from(error: ParseLinkError) -> Self {

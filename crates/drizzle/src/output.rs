@@ -7,6 +7,7 @@ mod json;
 mod plain;
 mod progress;
 pub(crate) mod report;
+pub(crate) mod ring_fields;
 pub(crate) mod text;
 
 use std::io::{self, IsTerminal, Write};

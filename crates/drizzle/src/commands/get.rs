@@ -118,9 +118,6 @@ fn item(word: &str, tracker: Option<&Invite>) -> Result<Item, Failure> {
     }
     let link: Link = word.parse().map_err(Failure::from)?;
     let invite = link.invite.clone().or_else(|| tracker.cloned()).ok_or_else(choice::none)?;
-    if invite.place == drizzle_model::Place::Ring {
-        return Err(crate::config::InviteError::Ring.into());
-    }
     Ok(Item { name: link.name.clone(), what: What::Link(Box::new(link)), invite })
 }
 
@@ -253,8 +250,6 @@ mod tests {
         assert_eq!(kind_of(&["../x".into()], Some(&set)), Kind::Usage);
         assert_eq!(kind_of(&[link("a", "1", "")], Some(&set)), Kind::Usage);
         assert_eq!(kind_of(&[link("a", "11", ""), link("a", "22", "")], Some(&set)), Kind::Usage);
-        let ring = link("a", "11", &invite("h").to_string().replace("tracker:", "ring:"));
-        assert_eq!(kind_of(&[ring], Some(&set)), Kind::Usage);
     }
 
     #[test]

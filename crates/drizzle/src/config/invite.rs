@@ -32,9 +32,11 @@ pub(crate) enum InviteError {
     /// The text is no invite. It is not repeated: it may be a damaged secret.
     #[error("the invite cannot be used: {0}")]
     Parse(#[from] ParseInviteError),
-    /// It leads to a ring.
-    #[error("a ring in the tracker's place is not in this version; expected tracker://...")]
-    Ring,
+    /// It leads to a tracker, where a ring is to be joined.
+    #[error(
+        "expected a ring: ring://..., or HOST:PORT of a member of an open one; received a tracker's invite"
+    )]
+    NoRing,
 }
 
 /// An invite as it was given, not yet read.
@@ -60,8 +62,23 @@ impl InviteText {
         Self::InFile(path)
     }
 
-    /// Reads the invite.
+    /// Reads the invite of a tracker, or of a ring in its place.
     pub(crate) fn read(&self) -> Result<Invite, InviteError> {
+        Ok(self.text()?.parse()?)
+    }
+
+    /// Reads the invite of a ring; of an open one the address of a member will do.
+    pub(crate) fn read_ring(&self) -> Result<Invite, InviteError> {
+        let text = self.text()?;
+        let text = text.trim();
+        let invite: Invite = match text.contains("://") {
+            true => text.parse()?,
+            false => format!("ring://{text}").parse()?,
+        };
+        if invite.place == Place::Ring { Ok(invite) } else { Err(InviteError::NoRing) }
+    }
+
+    fn text(&self) -> Result<String, InviteError> {
         let text = match self {
             Self::Literal(text) => text.clone(),
             Self::InFile(path) => read_start(path)
@@ -70,11 +87,7 @@ impl InviteText {
         if text.len() as u64 > FILE_BYTES_MAX {
             return Err(InviteError::TooLong { path: self.to_string() });
         }
-        if text.trim_start().starts_with("ring://") {
-            return Err(InviteError::Ring);
-        }
-        let invite: Invite = text.parse()?;
-        if invite.place == Place::Tracker { Ok(invite) } else { Err(InviteError::Ring) }
+        Ok(text)
     }
 
     /// Whether the text itself is or may be a secret.
@@ -158,9 +171,15 @@ mod tests {
     }
 
     #[test]
-    fn rings_are_named_as_missing() {
-        for text in ["ring://127.0.0.1:1", &text("").replace("tracker", "ring")] {
-            assert!(matches!(InviteText::new(text).read(), Err(InviteError::Ring)), "{text}");
+    fn a_ring_is_named_by_its_invite_or_by_an_address() {
+        let ring = text("").replace("tracker", "ring");
+        for text in ["ring://127.0.0.1:1", &ring] {
+            assert_eq!(InviteText::new(text).read().unwrap().place, Place::Ring, "{text}");
         }
+        for text in ["127.0.0.1:1", "[::1]:1", "ring://127.0.0.1:1", &ring] {
+            assert_eq!(InviteText::new(text).read_ring().unwrap().place, Place::Ring, "{text}");
+        }
+        assert!(matches!(InviteText::new(&text("")).read_ring(), Err(InviteError::NoRing)));
+        assert!(matches!(InviteText::new("127.0.0.1").read_ring(), Err(InviteError::Parse(_))));
     }
 }

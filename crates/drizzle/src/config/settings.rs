@@ -69,7 +69,8 @@ impl<T: SettingValue> Setting<T> {
 pub(crate) const TRACKER_TABLE: &str = "tracker-server";
 
 /// Every table of the config file.
-pub(crate) const TABLES: &[&str] = &[TRACKER_TABLE, "share", "get", "sync", "list", "search", "locate", "status"];
+pub(crate) const TABLES: &[&str] =
+    &[TRACKER_TABLE, "share", "get", "sync", "list", "search", "locate", "ring", "status"];
 
 const EVERYWHERE: &[&str] = &[];
 const CLIENTS: &[&str] = &["share", "get", "list", "search", "locate", "status"];
@@ -88,14 +89,14 @@ pub(crate) const LOG: Setting<String> = Setting::new("log", None, EVERYWHERE);
 pub(crate) const NO_PROGRESS: Setting<Switch> = Setting::new("no-progress", Some("false"), EVERYWHERE).bare();
 
 pub(crate) const LISTEN: Setting<SocketAddr> =
-    Setting::new("listen", Some("0.0.0.0:7441"), &["share", "get", "sync"]);
+    Setting::new("listen", Some("0.0.0.0:7441"), &["share", "get", "sync", "ring"]);
 pub(crate) const OPEN: Setting<Switch> =
-    Setting::new("open", Some("false"), &[TRACKER_TABLE, "share"]).bare();
-pub(crate) const NAME: Setting<RelPath> = Setting::new("name", None, &["share"]);
+    Setting::new("open", Some("false"), &[TRACKER_TABLE, "share", "ring"]).bare();
+pub(crate) const NAME: Setting<RelPath> = Setting::new("name", None, &["share", "ring"]);
 pub(crate) const WATCH: Setting<Switch> = Setting::new("watch", Some("true"), &["share"]).bare();
 pub(crate) const RESCAN: Setting<Seconds> = Setting::new("rescan", Some("60"), &["share"]).bare();
 
-pub(crate) const OUTPUT: Setting<PathBuf> = Setting::new("output", Some("."), &["get"]);
+pub(crate) const OUTPUT: Setting<PathBuf> = Setting::new("output", Some("."), &["get", "ring"]);
 pub(crate) const SEED: Setting<Switch> = Setting::new("seed", Some("false"), &["get"]).bare();
 pub(crate) const MAX_PEERS: Setting<NonZeroUsize> = Setting::new("max-peers", Some("40"), &["get"]).bare();
 pub(crate) const MAX_REQUESTS: Setting<NonZeroUsize> =
@@ -113,8 +114,19 @@ pub(crate) const IP: Setting<IpAddr> = Setting::new("ip", Some("0.0.0.0"), &[TRA
 pub(crate) const PORT: Setting<u16> = Setting::new("port", Some("7440"), &[TRACKER_TABLE]).bare();
 pub(crate) const DATA: Setting<PathBuf> = Setting::new("data", None, &[TRACKER_TABLE]);
 pub(crate) const INVITE_FILE: Setting<PathBuf> = Setting::new("invite-file", None, &[TRACKER_TABLE]);
-pub(crate) const CLASSIC: Setting<Switch> =
-    Setting::new("classic", Some("false"), &[TRACKER_TABLE]).bare();
+pub(crate) const CLASSIC: Setting<Switch> = Setting::new("classic", Some("false"), &[TRACKER_TABLE]).bare();
+pub(crate) const BEHIND_PROXY: Setting<Switch> =
+    Setting::new("behind-proxy", Some("false"), &[TRACKER_TABLE]).bare();
+pub(crate) const JOIN: Setting<InviteText> = Setting::new("join", None, &["ring"]).secret();
+pub(crate) const ID: Setting<u64> = Setting::new("id", None, &["ring"]).bare();
+pub(crate) const BITS: Setting<u16> = Setting::new("bits", None, &["ring"]).bare();
+pub(crate) const PING: Setting<Seconds> = Setting::new("ping", Some("5"), &["ring"]).bare();
+pub(crate) const SUCCESSORS: Setting<NonZeroUsize> = Setting::new("successors", Some("16"), &["ring"]).bare();
+pub(crate) const REPLICAS: Setting<NonZeroUsize> = Setting::new("replicas", Some("3"), &["ring"]).bare();
+
+pub(crate) const GLOB: Setting<Switch> = Setting::new("glob", Some("false"), &["search"]).bare();
+pub(crate) const PREFIX: Setting<Switch> = Setting::new("prefix", Some("false"), &["search"]).bare();
+
 
 /// Every setting, in the order in which they are shown.
 pub(crate) const ALL: &[Info] = &[
@@ -151,11 +163,20 @@ pub(crate) const ALL: &[Info] = &[
 ];
 
 #[cfg(test)]
+    GLOB.info,
+    PREFIX.info,
+    JOIN.info,
+    ID.info,
+    BITS.info,
+    PING.info,
+    SUCCESSORS.info,
+    REPLICAS.info,
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::path::Path;
 
+    BEHIND_PROXY.info,
     #[test]
     fn keys_are_different_and_defaults_can_be_read() {
         let keys: BTreeSet<_> = ALL.iter().map(|info| info.key).collect();

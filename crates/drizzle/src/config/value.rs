@@ -109,6 +109,7 @@ by_from_str! {
     IpAddr: "an IP address",
     u16: "a port",
     u8: "a number from 0 to 255",
+    u64: "a number",
     NonZeroUsize: "a number above 0",
 }
 

@@ -15,6 +15,9 @@ pub(crate) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::report::*;
+    use super::super::ring_fields::{
+        HopFields, IdField, KeptFields, NeighboursFields, ReceivedFields, StoredFields,
+    };
     use super::*;
     use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Link, Mtime, RelPath};
 
@@ -74,6 +77,34 @@ mod tests {
             Report::Applied { path: "n".into(), action: "update", peer: "10.0.0.1:8000".into() },
             Report::InSync { files: 1, bytes: 2 },
             Report::Step { scenario: "standard", text: "Ann has chunk 3 of n from Bob".into() },
+            Report::Hop(HopFields { from: IdField::Number(9), to: IdField::Text("66".repeat(32)) }),
+            Report::Stored(StoredFields {
+                name: "2012".into(),
+                hash: "11".into(),
+                size: 5,
+                key: IdField::Number(220),
+                peer: peer(),
+                id: Some(IdField::Number(2)),
+                at: vec![IdField::Number(2), IdField::Number(4)],
+                path: "/in/2012".into(),
+            }),
+            Report::Received(ReceivedFields {
+                name: "2012".into(),
+                hash: "11".into(),
+                size: 5,
+                peer: peer(),
+                id: IdField::Number(2),
+                own: false,
+                path: "/out/2012".into(),
+            }),
+            Report::Neighbours(NeighboursFields {
+                id: IdField::Number(2),
+                peer: peer(),
+                predecessors: vec![IdField::Number(19)],
+                successors: vec![IdField::Number(4)],
+                keeps: Some(KeptFields { records: 1, files: 1, bytes: 5 }),
+            }),
+            Report::Ping { id: IdField::Number(4), peer: peer(), seconds: 0.001 },
             Report::Status(StatusFields {
                 version: "0.0.0",
                 state: PathText::from(std::path::PathBuf::from("/state")),

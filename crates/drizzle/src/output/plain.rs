@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::report::{FileFields, ProcessFields, Report, StatusFields, TrackerFields};
+use super::ring_fields::{IdField, NeighboursFields, ReceivedFields, StoredFields};
 use super::text::{count, escape, shell_quoted, short, size, span};
 
 /// Lists of chunks are cut after so many runs: a peer halfway through may have thousands.
@@ -71,6 +72,13 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
         Report::InSync { files, bytes } => {
             writeln!(out, "In sync: {}, {}", count(*files, "file"), size(*bytes))
         }
+        Report::Hop(hop) => writeln!(out, "peer {} -> peer {}", hop.from, hop.to),
+        Report::Stored(stored) => ring_stored(out, stored, reader),
+        Report::Received(received) => ring_received(out, received, reader),
+        Report::Neighbours(neighbours) => ring_neighbours(out, neighbours),
+        Report::Ping { id, seconds, .. } => {
+            writeln!(out, "peer {id} answered a ping after {:.1} ms", seconds * 1e3)
+        }
         Report::Step { text, .. } => writeln!(out, "{}", reader.name(text)),
         Report::Status(fields) => status(out, fields, reader),
         Report::Setting { key, value, origin } => setting(out, key, value.as_deref(), origin, reader),
@@ -82,11 +90,51 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
 
 fn ready(out: &mut impl Write, role: &str, listen: &str, invite: Option<&str>) -> io::Result<()> {
     match (role, invite) {
+fn ids(ids: &[IdField]) -> String {
+    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    if texts.is_empty() { "nobody".to_owned() } else { texts.join(", ") }
+}
+
+fn ring_stored(out: &mut impl Write, stored: &StoredFields, reader: Reader) -> io::Result<()> {
+    let StoredFields { name, size: bytes, key, at, .. } = stored;
+    writeln!(out, "{}: {}, key {key}, kept by peers {}", reader.name(name), size(*bytes), ids(at))
+}
+
+fn ring_received(out: &mut impl Write, received: &ReceivedFields, reader: Reader) -> io::Result<()> {
+    let ReceivedFields { name, size: bytes, id, path, .. } = received;
+    let path = path.to_string_lossy();
+    writeln!(
+        out,
+        "{}: {}, verified, from peer {id}\n  {}",
+        reader.name(name),
+        size(*bytes),
+        reader.name(&path)
+    )
+}
+
+fn ring_neighbours(out: &mut impl Write, neighbours: &NeighboursFields) -> io::Result<()> {
+    let NeighboursFields { id, predecessors, successors, keeps, .. } = neighbours;
+    writeln!(out, "peer {id}: predecessors {}; successors {}", ids(predecessors), ids(successors))?;
+    match keeps {
+        Some(kept) => writeln!(
+            out,
+            "  keeps {} of {}, {}",
+            count(kept.files, "file"),
+            size(kept.bytes),
+            count(kept.records, "record")
+        ),
+        None => Ok(()),
+    }
+}
+
         ("tracker", Some(invite)) => {
             writeln!(out, "The tracker listens on {listen}. Whoever has its invite can join:\n{invite}")
         }
         _ => writeln!(out, "Serving on {listen}, until Ctrl-C."),
     }
+        ("ring", Some(invite)) => {
+            writeln!(out, "In the ring, listening on {listen}. Whoever has its invite can join:\n{invite}")
+        }
 }
 
 fn shared(

@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use drizzle_model::{Bitmap, ContentHash, FileKey, Link, Mtime};
 use serde::Serialize;
 
+use super::ring_fields::{HopFields, IdField, NeighboursFields, ReceivedFields, StoredFields};
+
 /// One line of results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "snake_case")]
 pub(crate) enum Report {
     /// The command serves now.
     Ready {
-        /// `tracker` or `share`.
+        /// The command: `tracker`, `share` or `ring`.
         role: &'static str,
         /// The address it listens on.
         listen: String,
@@ -139,6 +141,23 @@ pub(crate) enum Report {
         scenario: &'static str,
         /// What, for a person.
         text: String,
+    },
+    /// A step of a question's way through the ring.
+    Hop(HopFields),
+    /// The ring keeps a file.
+    Stored(StoredFields),
+    /// A file came from the ring.
+    Received(ReceivedFields),
+    /// Who is near a ring node.
+    Neighbours(NeighboursFields),
+    /// A successor in the ring answered a ping.
+    Ping {
+        /// Its place.
+        id: IdField,
+        /// Its key.
+        peer: String,
+        /// After how long.
+        seconds: f64,
     },
     /// What runs here.
     Status(StatusFields),

@@ -56,6 +56,11 @@ const EVENTS: &[(&str, &[(&str, Shape)])] = &[
     ),
     ("applied", &[("path", Shape::Text), ("action", Shape::Text), ("peer", Shape::Text)]),
     ("in-sync", &[("files", Shape::Number), ("bytes", Shape::Number)]),
+    ("hop", &[("from", Shape::Place), ("to", Shape::Place)]),
+    ("stored", &[("name", Shape::Text), ("hash", Shape::Id), ("peer", Shape::Id), ("path", Shape::Text)]),
+    ("received", &[("name", Shape::Text), ("hash", Shape::Id), ("peer", Shape::Id), ("path", Shape::Text)]),
+    ("neighbours", &[("id", Shape::Place), ("predecessors", Shape::Places), ("successors", Shape::Places)]),
+    ("ping", &[("id", Shape::Place), ("peer", Shape::Id), ("seconds", Shape::Real)]),
     ("error", &[("kind", Shape::Text), ("message", Shape::Text)]),
     // Not of the contract, but of this program.
     ("unshared", &[("name", Shape::Text), ("hash", Shape::Id), ("size", Shape::Number)]),
@@ -74,6 +79,10 @@ enum Shape {
     Real,
     List,
     /// A list of [first, last].
+    /// In a ring: a number, or 64 hexadecimal digits.
+    Place,
+    /// A list of these.
+    Places,
     Runs,
     /// Numbers of bytes by peer.
     Bytes,
@@ -94,11 +103,17 @@ impl Shape {
         match self {
             Self::Text => value.is_string(),
             Self::Id => value.as_str().is_some_and(is_id),
-            Self::Peer => value.as_str().is_some_and(|text| is_id(text) || text.parse::<SocketAddr>().is_ok()),
+            Self::Peer => {
+                value.as_str().is_some_and(|text| is_id(text) || text.parse::<SocketAddr>().is_ok())
+            }
             Self::Number => value.is_u64(),
             Self::Real => value.is_number(),
             Self::List => value.is_array(),
             Self::Runs => value.as_array().is_some_and(|runs| runs.iter().all(is_run)),
+            Self::Place => value.is_u64() || value.as_str().is_some_and(is_id),
+            Self::Places => {
+                value.as_array().is_some_and(|places| places.iter().all(|place| Self::Place.fits(place)))
+            }
             Self::Bytes => value
                 .as_object()
                 .is_some_and(|from| from.iter().all(|(peer, bytes)| is_id(peer) && bytes.is_u64())),

@@ -1,0 +1,202 @@
+//! How commands speak to the ring node of their state directory: one request as a line of JSON, then lines of answers.
+//!
+//! The socket has mode 0600, and so whoever can open it could do all of this without it.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use drizzle_model::RelPath;
+use drizzle_node::{RingError, RingNode};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+use crate::exit::{Failure, Kind};
+use crate::output::ring_fields::{HopFields, NeighboursFields, ReceivedFields, StoredFields};
+
+/// The longest request: two paths and a name.
+const REQUEST_BYTES_MAX: u64 = 64 << 10;
+
+/// What a node is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub(super) enum Request {
+    Store { path: PathBuf, name: String },
+    Request { name: String, output: PathBuf },
+    Status,
+    Quit,
+}
+
+/// What it answers; all but hops end it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub(super) enum Answer {
+    Hop(HopFields),
+    Stored(StoredFields),
+    Received(ReceivedFields),
+    Neighbours(NeighboursFields),
+    Left,
+    Failed { kind: String, message: String, hint: Option<String> },
+}
+
+/// Where the socket of a state directory is.
+fn path_of(state_dir: &Path) -> PathBuf {
+    state_dir.join("ring").join("control")
+}
+
+/// A node's end of the socket, which is gone when this is dropped.
+pub(super) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Control {
+    /// Listens. The node's lock says that a socket that is there already is nobody's.
+    pub(super) fn listen(state_dir: &Path) -> Result<Self, Failure> {
+        let path = path_of(state_dir);
+        let failed = |error: io::Error| Failure::at_path(&path, &error);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(failed)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers until the task is dropped.
+    pub(super) async fn serve(self, ring: RingNode) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let ring = ring.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = answer(stream, ring).await {
+                            tracing::debug!(target: "drizzle::ring", %error, "a command hung up");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(target: "drizzle::ring", %error, "cannot hear commands");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn answer(stream: UnixStream, ring: RingNode) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reader.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let request: Request = serde_json::from_str(&line).map_err(io::Error::from)?;
+    let (hops, mut hopped) = mpsc::unbounded_channel();
+    let mut granted = std::pin::pin!(grant(&ring, request, hops));
+    let last = loop {
+        tokio::select! {
+            biased;
+            Some(hop) = hopped.recv() => write(&mut writer, &Answer::Hop(hop)).await?,
+            answer = &mut granted => break answer,
+        }
+    };
+    while let Ok(hop) = hopped.try_recv() {
+        write(&mut writer, &Answer::Hop(hop)).await?;
+    }
+    write(&mut writer, &last).await
+}
+
+async fn write(writer: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    writer.write_all(&line).await
+}
+
+async fn grant(ring: &RingNode, request: Request, hops: mpsc::UnboundedSender<HopFields>) -> Answer {
+    let hop = move |from: drizzle_node::RingPeer, to: drizzle_node::RingPeer| {
+        // Whoever asked may be gone.
+        let _ = hops.send(HopFields { from: (&from).into(), to: (&to).into() });
+    };
+    let answered = match request {
+        Request::Store { path, name } => match name_of(&name) {
+            Ok(name) => ring
+                .store(&path, name, hop)
+                .await
+                .map(|stored| Answer::Stored(StoredFields::new(stored, path))),
+            Err(error) => Err(error),
+        },
+        Request::Request { name, output } => match name_of(&name) {
+            Ok(name) => ring.request(&name, output, hop).await.map(|file| Answer::Received(file.into())),
+            Err(error) => Err(error),
+        },
+        Request::Status => {
+            let state = ring.state().await.ok_or(RingError::NotMember);
+            state.map(|state| Answer::Neighbours(NeighboursFields::of_node(&state)))
+        }
+        Request::Quit => {
+            ring.quit().await;
+            Ok(Answer::Left)
+        }
+    };
+    answered.unwrap_or_else(|error| {
+        let Failure { kind, message, hint } = error.into();
+        Answer::Failed { kind: kind.as_str().to_owned(), message, hint }
+    })
+}
+
+fn name_of(text: &str) -> Result<RelPath, RingError> {
+    RelPath::new(text).map_err(|error| RingError::Id { reason: format!("the name cannot be used: {error}") })
+}
+
+/// A command's end.
+pub(super) struct Asking {
+    lines: tokio::io::Lines<BufReader<UnixStream>>,
+}
+
+impl Asking {
+    /// Asks the ring node of a state directory.
+    pub(super) async fn of(state_dir: &Path, request: &Request) -> Result<Self, Failure> {
+        let path = path_of(state_dir);
+        let mut stream = UnixStream::connect(&path).await.map_err(|_| {
+            Failure::new(Kind::Unreachable, "no ring node runs on this state").hint(
+                "start one with `drizzle ring start`, name its --state, or ask another member with --join",
+            )
+        })?;
+        let failed = |error: io::Error| Failure::at_path(&path, &error);
+        let mut line = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
+        line.push(b'\n');
+        stream.write_all(&line).await.map_err(failed)?;
+        Ok(Self { lines: BufReader::new(stream).lines() })
+    }
+
+    /// The next answer.
+    pub(super) async fn next(&mut self) -> Result<Answer, Failure> {
+        let gone = || Failure::new(Kind::Unreachable, "the ring node has ended before it answered");
+        let line = self.lines.next_line().await.map_err(|_| gone())?.ok_or_else(gone)?;
+        serde_json::from_str(&line)
+            .map_err(|error| Failure::new(Kind::Other, format!("the ring node speaks otherwise: {error}")))
+    }
+}
+
+/// A failure as the node told it.
+pub(super) fn failure(kind: &str, message: String, hint: Option<String>) -> Failure {
+    const KINDS: [Kind; 8] = [
+        Kind::Usage,
+        Kind::NotFound,
+        Kind::Integrity,
+        Kind::Unreachable,
+        Kind::Disk,
+        Kind::Refused,
+        Kind::Other,
+        Kind::Interrupted,
+    ];
+    let kind = KINDS.into_iter().find(|known| known.as_str() == kind).unwrap_or(Kind::Other);
+    Failure { kind, message, hint }
+}

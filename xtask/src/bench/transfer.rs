@@ -16,6 +16,7 @@ mod race;
 mod report;
 mod rqbit;
 mod rsync;
+mod several;
 mod size;
 mod start;
 
@@ -55,7 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<(), RunError> {
 
 fn everyone(drizzle: &Drizzle) -> Vec<Box<dyn Contestant>> {
     vec![
-        Box::new(Drizzle { binary: drizzle.binary.clone() }),
+        Box::new(drizzle.clone()),
+        Box::new(several::Several(drizzle.clone())),
         Box::new(curl::Curl(nginx::Scheme::Http)),
         Box::new(curl::Curl(nginx::Scheme::Https)),
         Box::new(rsync::Rsync),
@@ -138,6 +140,7 @@ mod tests {
     const STAND_IN: &str = r#"#!/bin/sh
 case $1 in
 --version) echo "stand-in" ;;
+tracker) echo '{"event":"ready","invite":"none"}'; exec sleep 1000 ;;
 share) echo '{"event":"ready"}'; echo '{"event":"shared","link":"drizzle:?'"$2"'"}'; exec sleep 1000 ;;
 get) cp -r "${2#drizzle:?}" "$4"; case $2 in */lie/*) truncate -s -1 "$4"/* ;; esac ;;
 esac
@@ -170,7 +173,7 @@ esac
                 eprintln!("skipped: {missing}");
                 continue;
             }
-            for corpus in &corpora {
+            for corpus in corpora.iter().filter(|corpus| contestant.takes(corpus.shape)) {
                 let entries = race::run(&[contestant.as_ref()], corpus, &scratch, 2);
                 let figures = entries[0]
                     .outcome

@@ -63,6 +63,6 @@ impl Contestant for Aria2 {
             command.arg("--input-file").arg(&list).arg("--dir").arg(target.folder);
             command
         };
-        Ok(Serving { server: nginx.server, fetch: Box::new(fetch) })
+        Ok(Serving::by(nginx.server, fetch))
     }
 }

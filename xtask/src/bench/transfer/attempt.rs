@@ -50,24 +50,26 @@ pub(crate) fn time(
     scratch: &Scratch,
     check: Check,
 ) -> Result<Cost, RunError> {
-    let sender = serving.server.group();
-    let before = usage::cpu_time(sender);
+    let senders = serving.groups();
+    let used = || senders.iter().copied().map(usage::cpu_time).sum::<Duration>();
+    let before = used();
     let spent = fetch(serving, corpus, scratch, check, Running::finish)?;
-    let sender_cpu = usage::cpu_time(sender).saturating_sub(before);
+    let sender_cpu = used().saturating_sub(before);
     Ok(Cost { wall: spent.wall, sender_cpu, receiver_cpu: spent.cpu })
 }
 
 /// Fetches once and watches the memory of both sides; watching costs time, so it is not timed.
 pub(crate) fn watch(serving: &Serving, corpus: &Corpus, scratch: &Scratch) -> Result<Peaks, RunError> {
-    let sender = serving.server.group();
+    let senders = serving.groups();
     fetch(serving, corpus, scratch, Check::Compared, |running| {
         let receiver = running.group();
-        let sampler = Sampler::start(vec![sender, receiver]);
+        let sampler = Sampler::start(senders.iter().copied().chain([receiver]).collect());
         let spent = running.finish();
         let peaks = sampler.stop();
-        let peak = |group: rustix::process::Pid| peaks.get(&group.as_raw_pid()).copied().unwrap_or(0);
+        let peak = |group: &rustix::process::Pid| peaks.get(&group.as_raw_pid()).copied().unwrap_or(0);
+        let sender = senders.iter().map(peak).sum();
         // The kernel's last word on the receiver, which may have ended between two looks.
-        Ok(Peaks { sender: peak(sender), receiver: peak(receiver).max(spent?.memory_peak) })
+        Ok(Peaks { sender, receiver: peak(&receiver).max(spent?.memory_peak) })
     })
 }
 

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::Pid;
+
 use crate::bench::program::Missing;
 use crate::stage::RunError;
 use crate::stage::Running;
@@ -32,6 +34,8 @@ pub(crate) trait Contestant {
 /// Content under way to whoever asks.
 pub(crate) struct Serving {
     pub(crate) server: Running,
+    /// What serves beside it: further sources, a tracker.
+    pub(crate) beside: Vec<Running>,
     /// Makes the command that brings the content into a target, under the content's own name, and then ends.
     pub(crate) fetch: Box<dyn Fn(&Target) -> Command>,
 }
@@ -42,4 +46,16 @@ pub(crate) struct Target<'a> {
     pub(crate) folder: &'a Path,
     /// For what the fetching program keeps for itself.
     pub(crate) home: &'a Path,
+}
+
+impl Serving {
+    /// Served by one program.
+    pub(crate) fn by(server: Running, fetch: impl Fn(&Target) -> Command + 'static) -> Self {
+        Self { server, beside: Vec::new(), fetch: Box::new(fetch) }
+    }
+
+    /// The groups of all that serve.
+    pub(crate) fn groups(&self) -> Vec<Pid> {
+        [&self.server].into_iter().chain(&self.beside).map(Running::group).collect()
+    }
 }

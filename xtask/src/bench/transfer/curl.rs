@@ -63,7 +63,7 @@ impl Contestant for Curl {
             command.current_dir(target.folder);
             command
         };
-        Ok(Serving { server: nginx.server, fetch: Box::new(fetch) })
+        Ok(Serving::by(nginx.server, fetch))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::stage::Running;
 use crate::stage::{Corpus, Shape};
 
 /// The binary under test.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Drizzle {
     pub(crate) binary: PathBuf,
 }
@@ -32,16 +32,43 @@ pub(crate) struct Shared {
 impl Drizzle {
     /// Shares the content, and returns when it is served.
     pub(crate) fn share(&self, corpus: &Corpus, home: &Path) -> Result<Shared, RunError> {
+        self.share_in(corpus, home, None)
+    }
+
+    /// Shares the content in the network of that invite, or in one of its own.
+    pub(super) fn share_in(
+        &self,
+        corpus: &Corpus,
+        home: &Path,
+        invite: Option<&str>,
+    ) -> Result<Shared, RunError> {
         let mut command = Command::new(&self.binary);
         command
             .arg("share")
             .arg(corpus.path())
             .args(["--json", "--listen", "127.0.0.1:0", "--state"])
             .arg(home.join("state"));
+        if let Some(invite) = invite {
+            command.args(["--tracker", invite]);
+        }
         let mut running = Running::start(&mut command, home)?;
         let mut seen = Seen::default();
         let link = running.wait_for_line("print the events `ready` and `shared`", |line| seen.take(line))?;
         Ok(Shared { ready_after: running.age(), running, link })
+    }
+
+    /// The command that fetches a link, in a state folder of its own.
+    pub(super) fn fetch(&self, link: String) -> impl Fn(&Target) -> Command + 'static {
+        let binary = self.binary.clone();
+        move |target: &Target| {
+            let mut command = Command::new(&binary);
+            command
+                .args(["get", &link, "-o"])
+                .arg(target.folder)
+                .arg("--state")
+                .arg(target.home.join("state"));
+            command
+        }
     }
 }
 
@@ -69,19 +96,7 @@ impl Contestant for Drizzle {
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let shared = self.share(corpus, home)?;
-        let binary = self.binary.clone();
-        let fetch = move |target: &Target| {
-            let mut command = Command::new(&binary);
-            command
-                .arg("get")
-                .arg(&shared.link)
-                .arg("-o")
-                .arg(target.folder)
-                .arg("--state")
-                .arg(target.home.join("state"));
-            command
-        };
-        Ok(Serving { server: shared.running, fetch: Box::new(fetch) })
+        Ok(Serving::by(shared.running, self.fetch(shared.link)))
     }
 }
 

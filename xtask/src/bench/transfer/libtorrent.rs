@@ -46,6 +46,6 @@ impl Contestant for Libtorrent {
             command.arg(&torrent).arg(target.folder).arg(address.to_string());
             command
         };
-        Ok(Serving { server, fetch: Box::new(fetch) })
+        Ok(Serving::by(server, fetch))
     }
 }

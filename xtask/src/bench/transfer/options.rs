@@ -19,7 +19,7 @@ pub(crate) struct Options {
     /// A sixteenth of the content or less: a look at whether all of it works
     #[arg(long)]
     quick: bool,
-    /// Only these: drizzle, http, https, rsync, aria2, rqbit, libtorrent
+    /// Only these: drizzle, drizzle4, http, https, rsync, aria2, rqbit, libtorrent
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     only: Vec<String>,
     /// Measure this binary instead of building one

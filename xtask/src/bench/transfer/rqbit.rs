@@ -59,7 +59,7 @@ impl Contestant for Rqbit {
             command.arg(format!("--initial-peers={seed}")).arg("--output-folder").arg(target.folder);
             command
         };
-        Ok(Serving { server, fetch: Box::new(fetch) })
+        Ok(Serving::by(server, fetch))
     }
 }
 

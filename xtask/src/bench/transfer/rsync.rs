@@ -59,6 +59,6 @@ impl Contestant for Rsync {
             command.arg("-a").arg(&source).arg(target.folder);
             command
         };
-        Ok(Serving { server, fetch: Box::new(fetch) })
+        Ok(Serving::by(server, fetch))
     }
 }

@@ -84,3 +84,44 @@ fn measure(chosen: &[&dyn Contestant], options: &Options) -> Result<Results, Run
     }
     Ok(Results { machine, participants, runs: options.runs(), is_quick: options.is_quick(), rounds })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::options::Runs;
+    use super::scenario::Scenario;
+    use super::*;
+    use crate::lab::Rate;
+
+    /// Would fail when arguments no longer fit the program that is installed, or when it does not go on serving. Drizzle itself
+    /// is run by the tests of the lab.
+    #[test]
+    fn every_other_contestant_that_is_here_brings_a_file_to_two() {
+        if let Some(reason) = lab::obstacle() {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+        let scenario = Scenario {
+            key: "trial",
+            title: "a trial",
+            seed: Rate::mbit(100),
+            leechers: vec![Rate::mbit(100); 2],
+            bytes: 1 << 20,
+        };
+        let scratch = Scratch::in_memory(&std::env::temp_dir(), 64 << 20).unwrap();
+        let shape = Shape::File { bytes: scenario.bytes };
+        let corpus = Corpus::write(&scratch.folder("source").unwrap(), "large.bin", shape).unwrap();
+        let course = race::Course { scenario: &scenario, corpus: &corpus, scratch: &scratch, trace: None };
+        let others: [&dyn Contestant; 4] =
+            [&libtorrent::Libtorrent, &rqbit::Rqbit, &aria2::Aria2, &transmission::Transmission];
+        for other in others {
+            if let Err(missing) = other.find() {
+                eprintln!("skipped: {missing}");
+                continue;
+            }
+            let entries = race::run(&[other], &course, Runs { drizzle: 1, others: 1 });
+            let outcome = &entries[0].outcome;
+            let figures = outcome.as_ref().unwrap_or_else(|reason| panic!("{}: {reason}", other.key()));
+            assert!(figures.seed_sent >= 1.0 && figures.last.median >= scenario.bound(), "{figures:?}");
+        }
+    }
+}

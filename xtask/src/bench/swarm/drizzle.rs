@@ -9,6 +9,9 @@ use crate::bench::program::{self, Missing};
 use crate::lab::Seat;
 use crate::stage::RunError;
 
+/// By which it is told from the others.
+pub(super) const KEY: &str = "drizzle";
+
 /// The binary under test.
 #[derive(Debug)]
 pub(crate) struct Drizzle {
@@ -17,7 +20,7 @@ pub(crate) struct Drizzle {
 
 impl Contestant for Drizzle {
     fn key(&self) -> &'static str {
-        "drizzle"
+        KEY
     }
 
     fn name(&self) -> &'static str {

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use super::drizzle::KEY as DRIZZLE;
+use super::options::Runs;
 use super::race::{Entry, Figures};
 use super::scenario::Scenario;
 use crate::bench::page;
 use crate::bench::page::Column::{Figure, Text};
 use crate::bench::tables::{self, Participant, Target, failed};
 
-const DRIZZLE: &str = "drizzle";
 /// Scenarios in which the seed's link is the narrowest place, so that what it sends twice is lost.
 const SEED_BOUND: [&str; 2] = ["equal", "slow-seed"];
 
@@ -20,7 +21,7 @@ const SEED_SENT_MAX: f64 = 1.10;
 pub(crate) struct Results {
     pub(crate) machine: Vec<(&'static str, String)>,
     pub(crate) participants: Vec<Participant>,
-    pub(crate) runs: u32,
+    pub(crate) runs: Runs,
     pub(crate) is_quick: bool,
     pub(crate) rounds: Vec<Round>,
 }
@@ -39,11 +40,12 @@ pub(crate) fn write(results: &Results) -> String {
         text.push_str("**A quick look with little content: not the figures that are asked for.**\n\n");
     }
     let opening = format!(
-        "Real processes on hosts that are network namespaces with shaped links, memory to memory; runs of each in turn: {}. \
-         All peers start at once and go on serving until the last one has everything; every copy is compared. Times are wall clock from \
-         the start of the first peer to the end of the last, median, fastest and slowest. The bound is for the bare bytes of the file; \
-         the headers of Ethernet, IP and TCP alone take 4.5 % more, in what is sent as well.\n",
-        results.runs
+        "Real processes on hosts that are network namespaces with shaped links, memory to memory; runs of Drizzle: {}, \
+         of each other program: {}, in turn. All peers start at once and go on serving until the last one has \
+         everything; every copy is compared. Times are wall clock from the start of the first peer to the end of the \
+         last, median, fastest and slowest. The bound is for the bare bytes of the file; the headers of Ethernet, IP \
+         and TCP alone take 4.5 % more, in what is sent as well.\n",
+        results.runs.drizzle, results.runs.others
     );
     let targets: Vec<Target> = results.rounds.iter().flat_map(targets).collect();
     let parts = [
@@ -134,10 +136,16 @@ mod tests {
                 scenario: equal,
                 entries: vec![entry(DRIZZLE, Ok(figures(11, 1.2))), entry("other", Err("a | b".into()))],
             },
-            Round { scenario: slow, entries: vec![entry(DRIZZLE, Ok(figures(30, 1.05)))] },
+            Round { scenario: slow, entries: vec![entry(DRIZZLE, Ok(figures(15, 1.05)))] },
             Round { scenario: mixed, entries: vec![entry("other", Ok(figures(30, 1.0)))] },
         ];
-        Results { machine: vec![], participants: vec![], runs: 1, is_quick: false, rounds }
+        Results {
+            machine: vec![],
+            participants: vec![],
+            runs: Runs { drizzle: 1, others: 1 },
+            is_quick: false,
+            rounds,
+        }
     }
 
     #[test]

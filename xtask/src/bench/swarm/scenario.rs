@@ -38,14 +38,14 @@ impl Scenario {
                 title: "A slow seed: 20 Mbit/s, eight peers at 100 Mbit/s",
                 seed: mbit(20),
                 leechers: vec![mbit(100); 8],
-                bytes: bytes(64),
+                bytes: bytes(32),
             },
             Self {
                 key: "mixed",
                 title: "Mixed links: seed at 100 Mbit/s, two peers each at 20, 50, 100 and 200 Mbit/s",
                 seed: mbit(100),
                 leechers: [20, 20, 50, 50, 100, 100, 200, 200].map(mbit).to_vec(),
-                bytes: bytes(64),
+                bytes: bytes(32),
             },
         ]
     }
@@ -86,14 +86,14 @@ mod tests {
     fn the_bounds_are_those_of_the_narrowest_place() {
         let bounds = Scenario::all(false).iter().map(|one| one.bound().as_secs_f64()).collect::<Vec<_>>();
         // The seed's link; the same; the slowest peer's.
-        for (bound, expected) in bounds.iter().zip([10.737, 26.844, 26.844]) {
+        for (bound, expected) in bounds.iter().zip([10.737, 13.422, 13.422]) {
             assert!((bound - expected).abs() < 0.001, "{bounds:?}");
         }
         let crowd = Scenario { leechers: vec![Rate::mbit(10); 90], ..Scenario::all(false).remove(0) };
         // 90 copies over 100 + 90 * 10 Mbit/s: 96.6 s; the slowest peer's link needs 107.4 s.
         assert!((crowd.bound().as_secs_f64() - 107.374).abs() < 0.001);
         let mixed = &Scenario::all(false)[2];
-        assert!((mixed.bound_of(0).as_secs_f64() - 26.844).abs() < 0.001);
-        assert!((mixed.bound_of(7).as_secs_f64() - 5.369).abs() < 0.001, "the seed is slower than the peer");
+        assert!((mixed.bound_of(0).as_secs_f64() - 13.422).abs() < 0.001);
+        assert!((mixed.bound_of(7).as_secs_f64() - 2.684).abs() < 0.001, "the seed is slower than the peer");
     }
 }

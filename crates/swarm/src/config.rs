@@ -41,7 +41,7 @@ impl Default for Config {
             mode: Mode::Fetch,
             requests_max: 4096,
             requests_per_peer: REQUESTS_PER_PEER_MAX,
-            uploads: 3,
+            uploads: 6,
             uploads_max: 64,
             announce_gap: Duration::from_millis(0),
             policy: Policy::default(),

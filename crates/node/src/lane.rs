@@ -1,11 +1,14 @@
 //! A lane: one connection to a peer, in use. It reads and writes in two tasks that never wait for each other, and
 //! tells the hub what comes.
 
+mod courtesy;
 mod expectations;
 mod frame;
 mod handle;
 mod hello;
+mod intake;
 mod news;
+mod read_error;
 mod reader;
 mod writer;
 

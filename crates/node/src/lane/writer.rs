@@ -15,9 +15,9 @@ use drizzle_wire::{Channel, DataHeader, HashCount, Hashes, Message, PING_AFTER};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::task::block_in_place;
 use tokio::time::timeout;
 
+use super::courtesy::Courtesy;
 use super::news::{Happening, LaneId, LaneNews, UploadEnd, UploadEnded, UploadId};
 
 /// A peer that takes nothing for so long is gone.
@@ -76,6 +76,7 @@ pub(crate) struct Writer {
     /// Answers that are in `messages`.
     unanswered: Vec<OwnedSemaphorePermit>,
     piece: Vec<u8>,
+    courtesy: Courtesy,
     hangs_up: bool,
 }
 
@@ -99,6 +100,7 @@ impl Writer {
             messages,
             unanswered: Vec::new(),
             piece,
+            courtesy: Courtesy::default(),
             hangs_up: false,
         }
     }
@@ -214,7 +216,7 @@ impl Writer {
         self.piece.resize(DataHeader::LEN + header.payload_len(), 0);
         let (head, payload) = self.piece.split_at_mut(DataHeader::LEN);
         head.copy_from_slice(&header.encode());
-        let count = block_in_place(|| source.read(chunk, u64::from(header.offset()), payload))?;
+        let count = self.courtesy.call(|| source.read(chunk, u64::from(header.offset()), payload))?;
         if count == payload.len() { Ok(()) } else { Err(SourceError::Missing { chunk }) }
     }
 }

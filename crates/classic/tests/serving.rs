@@ -1,6 +1,8 @@
 //! A serving peer over real sockets: what callers of each dialect get, and that whoever asks for nothing, or for what is not
 //! here, costs little and ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

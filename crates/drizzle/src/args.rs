@@ -303,7 +303,7 @@ pub(crate) struct SyncArgs {
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     /// The address and port of a tracker that speaks the classic protocol
-    #[arg(id = "classic-tracker", long = "classic", num_args = 2, value_names = ["IP", "PORT"], required = true)]
+    #[arg(id = "classic-tracker", long = "classic", num_args = 2, value_names = ["IP", "PORT"])]
     pub(crate) classic: Vec<String>,
     /// Where the folder is served [default: the address that the tracker sees, at 7441 or any free port]
     #[arg(long, value_name = "IP:PORT")]

@@ -49,7 +49,9 @@ fn plan(context: &Context, args: SyncArgs) -> Result<Settings, Failure> {
 /// The words behind `--classic`.
 fn tracker(words: Vec<String>) -> Result<(String, u16), Failure> {
     let Ok([ip, port]) = <[String; 2]>::try_from(words) else {
-        return Err(Failure::new(Kind::Usage, "expected --classic IP PORT"));
+        let message = "expected --classic IP PORT: the sync between peers of Drizzle itself is not built yet";
+        return Err(Failure::new(Kind::Usage, message)
+            .hint("`drizzle tracker 127.0.0.1 8080 --classic` runs a tracker for it"));
     };
     match port.parse() {
         Ok(number @ 1..) => Ok((ip, number)),

@@ -198,6 +198,17 @@ pub(crate) struct TrackerChoice {
     pub(crate) tracker: Option<InviteText>,
 }
 
+/// What to do where no tracker is named.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NearbyChoice {
+    /// Find open trackers on the local network where none is named, and let them be found there [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) discovery: Option<Switch>,
+    /// Look for trackers on the local network so long at most [default: 2]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) discovery_wait: Option<Seconds>,
+}
+
 /// Of `tracker`.
 #[derive(Debug, Args)]
 pub(crate) struct TrackerArgs {
@@ -216,6 +227,9 @@ pub(crate) struct TrackerArgs {
     /// Let everyone join, with or without the invite's secret
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) open: Option<Switch>,
+    /// Find open trackers on the local network where none is named, and let them be found there [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) discovery: Option<Switch>,
     /// Speak the classic JSON protocol as well, on the same port
     ///
     /// Its peers need no invite. So without --open this is taken on a loopback address only.
@@ -239,6 +253,9 @@ pub(crate) struct ShareArgs {
     /// Without --tracker: let everyone join the tracker that runs beside, not only who has a link
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) open: Option<Switch>,
+    /// Find open trackers on the local network where none is named, and let them be found there [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) discovery: Option<Switch>,
     /// Share anew what changes; without it what changed is no longer served [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) watch: Option<Switch>,
@@ -271,6 +288,8 @@ pub(crate) struct GetArgs {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) nearby: NearbyChoice,
     #[command(flatten)]
     pub(crate) listen: ListenChoice,
     /// Keep serving it afterwards, until Ctrl-C
@@ -315,6 +334,8 @@ pub(crate) struct SyncArgs {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) nearby: NearbyChoice,
 }
 
 /// Of `search`.
@@ -328,6 +349,8 @@ pub(crate) struct SearchArgs {
     pub(crate) ignore_case: Option<Switch>,
     #[command(flatten)]
     pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) nearby: NearbyChoice,
 }
 
 /// Of `locate`.
@@ -338,6 +361,8 @@ pub(crate) struct LocateArgs {
     pub(crate) what: String,
     #[command(flatten)]
     pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) nearby: NearbyChoice,
 }
 
 /// Below `ring`.

@@ -10,6 +10,7 @@ mod get;
 mod list;
 mod locate;
 mod man;
+mod nearby;
 mod ring;
 mod session;
 mod share;

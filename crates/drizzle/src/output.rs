@@ -144,6 +144,18 @@ impl Output {
         }
     }
 
+    /// Says which network was found on the local network, and answers.
+    pub(crate) fn found(&mut self, network: String, address: String) -> io::Result<()> {
+        match self.form {
+            Form::Json => self.report(&Report::Found { network, address }),
+            Form::Plain => {
+                let network = text::short(&network);
+                self.notice(&format!("Found on the local network: network {network}, tracker at {address}."));
+                Ok(())
+            }
+        }
+    }
+
     /// Shows how far a fetch is.
     pub(crate) fn progress(&mut self, now: Instant, step: Step<'_>) -> io::Result<()> {
         if self.form == Form::Json && self.volume == Volume::Normal {

@@ -1,8 +1,10 @@
 //! Which tracker to ask, as the settings say.
 
+use std::time::Duration;
+
 use drizzle_model::Invite;
 
-use crate::args::TrackerChoice;
+use crate::args::{NearbyChoice, TrackerChoice};
 use crate::config::settings;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
@@ -13,9 +15,27 @@ pub(super) fn set(context: &Context, choice: TrackerChoice) -> Result<Option<Inv
     Ok(invite.map(|invite| invite.read()).transpose()?)
 }
 
-/// The tracker that is set; one must be.
-pub(super) fn required(context: &Context, choice: TrackerChoice) -> Result<Invite, Failure> {
-    set(context, choice)?.ok_or_else(none)
+/// Whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// The network of this invite.
+    Named(Invite),
+    /// All that are found on the local network, within so long.
+    Nearby(Duration),
+}
+
+/// The tracker that is set, or else those on the local network, unless that is not wanted either.
+pub(super) fn whom(
+    context: &Context,
+    choice: TrackerChoice,
+    nearby: &NearbyChoice,
+) -> Result<Option<Whom>, Failure> {
+    if let Some(invite) = set(context, choice)? {
+        return Ok(Some(Whom::Named(invite)));
+    }
+    let is_wanted = context.sources.value(&settings::DISCOVERY, nearby.discovery)?.is_on();
+    let patience = context.sources.value(&settings::DISCOVERY_WAIT, nearby.discovery_wait)?.duration();
+    Ok(is_wanted.then_some(Whom::Nearby(patience)))
 }
 
 /// No tracker is set, and one is needed.

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use drizzle_model::{Invite, Link, RelPath};
-use drizzle_node::{Afterwards, CaseClashes, FetchRequest, Fetched, Node, Settings, What};
+use drizzle_model::{Link, RelPath};
+use drizzle_node::{Afterwards, CaseClashes, FetchRequest, Fetched, Network, Node, Settings, What};
 use tokio::task::{JoinError, JoinSet};
 
+use super::choice::Whom;
 use super::session::{Session, Watch, listen, node_settings};
-use super::{asked, choice};
+use super::{asked, choice, nearby};
 use crate::args::GetArgs;
 use crate::config::settings;
 use crate::context::Context;
@@ -22,7 +23,7 @@ use crate::running::Announcement;
 struct Item {
     name: RelPath,
     what: What,
-    invite: Invite,
+    whom: Whom,
 }
 
 /// What is to be done.
@@ -47,15 +48,10 @@ pub(super) async fn run(context: &mut Context, args: GetArgs) -> Outcome {
         Session::start("get", plan.node.clone(), context.everywhere.verbosity).await?;
     announce_names(&mut announcement, &plan.items);
     let node = Arc::new(node);
-    let mut fetches = JoinSet::new();
-    for item in &plan.items {
-        fetches.spawn(fetch(Arc::clone(&node), item.clone(), request(&plan, item)));
-    }
-    let ended = match collect(&mut context.output, &mut watch, &mut fetches).await {
+    let ended = match fetch_all(&mut context.output, &mut watch, &plan, &node).await {
         Ok(End::Done) if plan.afterwards == Afterwards::Seed => seed(&mut context.output, &mut watch).await,
         other => other,
     };
-    fetches.shutdown().await;
     drop(announcement);
     if let Some(node) = Arc::into_inner(node) {
         node.shutdown().await;
@@ -67,9 +63,54 @@ pub(super) async fn run(context: &mut Context, args: GetArgs) -> Outcome {
     }
 }
 
+/// Fetches all at once; of those for which no tracker is named, those that somebody on the local network has.
+async fn fetch_all(output: &mut Output, watch: &mut Watch, plan: &Plan, node: &Arc<Node>) -> Outcome {
+    let mut fetches = JoinSet::new();
+    let mut end = End::Done;
+    let Some(found) = look_around(output, watch, plan, node).await? else { return interrupted(output) };
+    for item in &plan.items {
+        let network = match (&item.whom, &found) {
+            (Whom::Nearby(_), found) => {
+                let sought = watch.until(output, nearby::holder(found, &item.what)).await?;
+                let Some(holder) = sought else { return interrupted(output) };
+                let Some(network) = holder else {
+                    let failure = nearby::nobody_has(&item.name, found.len());
+                    let told = tell(output, Ok(Ended { name: item.name.clone(), result: Err(failure) }))?;
+                    end = if end == End::Done { told } else { end };
+                    continue;
+                };
+                nearby::tell(output, std::slice::from_ref(&network))?;
+                Some(network)
+            }
+            (Whom::Named(_), _) => None,
+        };
+        fetches.spawn(fetch(Arc::clone(node), network, item.clone(), request(plan, item)));
+    }
+    let collected = collect(output, watch, &mut fetches).await;
+    fetches.shutdown().await;
+    collected.map(|fetched| if end == End::Done { fetched } else { end })
+}
+
+/// The networks on the local network, where one of the items needs them; none when somebody asks for the end.
+async fn look_around(
+    output: &mut Output,
+    watch: &mut Watch,
+    plan: &Plan,
+    node: &Node,
+) -> Result<Option<Vec<Network>>, Stop> {
+    let patience = plan.items.iter().find_map(|item| match item.whom {
+        Whom::Nearby(patience) => Some(patience),
+        Whom::Named(_) => None,
+    });
+    match patience {
+        Some(patience) => Ok(watch.until(output, nearby::networks(node, patience)).await?.transpose()?),
+        None => Ok(Some(Vec::new())),
+    }
+}
+
 fn plan(context: &Context, args: GetArgs) -> Result<Plan, Failure> {
     let sources = &context.sources;
-    let tracker = choice::set(context, args.tracker)?;
+    let whom = choice::whom(context, args.tracker, &args.nearby)?;
     let is_on = |switch: crate::config::Switch| switch.is_on();
     let node = Settings {
         listen: listen(sources.given(&settings::LISTEN, args.listen.listen)?),
@@ -83,7 +124,7 @@ fn plan(context: &Context, args: GetArgs) -> Result<Plan, Failure> {
     let seeds = sources.value(&settings::SEED, args.seed).map(is_on)?;
     let output = sources.value(&settings::OUTPUT, args.output)?;
     Ok(Plan {
-        items: items(&asked::words(&args.what)?, tracker.as_ref())?,
+        items: items(&asked::words(&args.what)?, whom.as_ref())?,
         node,
         output: std::path::absolute(&output).map_err(|error| Failure::at_path(&output, &error))?,
         partial_dir: sources.given(&settings::PARTIAL_DIR, args.partial_dir)?,
@@ -93,13 +134,13 @@ fn plan(context: &Context, args: GetArgs) -> Result<Plan, Failure> {
 }
 
 /// Reads every link and name before anything starts. The same one twice is fetched once.
-fn items(words: &[String], tracker: Option<&Invite>) -> Result<Vec<Item>, Failure> {
+fn items(words: &[String], whom: Option<&Whom>) -> Result<Vec<Item>, Failure> {
     let mut items: Vec<(&String, Item)> = Vec::new();
     for word in words {
         if items.iter().any(|(known, _)| *known == word) {
             continue;
         }
-        let item = item(word, tracker)?;
+        let item = item(word, whom)?;
         if items.iter().any(|(_, other)| other.name == item.name) {
             let message = format!("two of them have the name {}, and only one can stand under it", item.name);
             return Err(Failure::new(Kind::Usage, message).hint("get each with an --output of its own"));
@@ -110,15 +151,16 @@ fn items(words: &[String], tracker: Option<&Invite>) -> Result<Vec<Item>, Failur
 }
 
 /// What a link says of the tracker counts before what is set: it is there that the content is known.
-fn item(word: &str, tracker: Option<&Invite>) -> Result<Item, Failure> {
+fn item(word: &str, whom: Option<&Whom>) -> Result<Item, Failure> {
     if !Link::is_meant_by(word) {
-        let invite = tracker.cloned().ok_or_else(choice::none)?;
+        let whom = whom.cloned().ok_or_else(choice::none)?;
         let name = RelPath::new(word).map_err(Failure::from)?;
-        return Ok(Item { what: What::Name(name.clone()), name, invite });
+        return Ok(Item { what: What::Name(name.clone()), name, whom });
     }
     let link: Link = word.parse().map_err(Failure::from)?;
-    let invite = link.invite.clone().or_else(|| tracker.cloned()).ok_or_else(choice::none)?;
-    Ok(Item { name: link.name.clone(), what: What::Link(Box::new(link)), invite })
+    let own = link.invite.clone().map(Whom::Named);
+    let whom = own.or_else(|| whom.cloned()).ok_or_else(choice::none)?;
+    Ok(Item { name: link.name.clone(), what: What::Link(Box::new(link)), whom })
 }
 
 fn announce_names(announcement: &mut Option<Announcement>, items: &[Item]) {
@@ -140,9 +182,14 @@ fn request(plan: &Plan, item: &Item) -> FetchRequest {
     }
 }
 
-async fn fetch(node: Arc<Node>, item: Item, request: FetchRequest) -> Ended {
+/// Fetches from a network that was joined already, or from the one that is named.
+async fn fetch(node: Arc<Node>, joined: Option<Network>, item: Item, request: FetchRequest) -> Ended {
     let result = async {
-        let network = node.join(item.invite).await?;
+        let network = match (joined, item.whom) {
+            (Some(network), _) => network,
+            (None, Whom::Named(invite)) => node.join(invite).await?,
+            (None, Whom::Nearby(_)) => return Err(choice::none()),
+        };
         Ok(node.fetch(&network, request).await?)
     };
     Ended { name: item.name, result: result.await }
@@ -218,6 +265,7 @@ async fn seed(output: &mut Output, watch: &mut Watch) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drizzle_model::Invite;
 
     fn link(name: &str, hash: &str, invite: &str) -> String {
         let invite = if invite.is_empty() { String::new() } else { format!("&tr={invite}") };
@@ -229,17 +277,17 @@ mod tests {
     }
 
     fn kind_of(words: &[String], tracker: Option<&Invite>) -> Kind {
-        items(words, tracker).unwrap_err().kind
+        items(words, tracker.cloned().map(Whom::Named).as_ref()).unwrap_err().kind
     }
 
     #[test]
     fn a_links_own_tracker_counts_before_the_one_that_is_set() {
         let own = link("a", "11", &invite("own").to_string());
         let bare = link("b", "22", "");
-        let set = invite("set");
+        let set = Whom::Named(invite("set"));
         let items = items(&[own, bare, "c".into()], Some(&set)).unwrap();
-        let hosts: Vec<_> = items.iter().map(|item| item.invite.addresses[0].host().to_owned()).collect();
-        assert_eq!(hosts, ["own", "set", "set"]);
+        let whom: Vec<_> = items.into_iter().map(|item| item.whom).collect();
+        assert_eq!(whom, [Whom::Named(invite("own")), set.clone(), set]);
     }
 
     #[test]
@@ -255,6 +303,6 @@ mod tests {
     #[test]
     fn the_same_link_twice_is_one_item() {
         let words = vec![link("a", "11", ""); 2];
-        assert_eq!(items(&words, Some(&invite("set"))).unwrap().len(), 1);
+        assert_eq!(items(&words, Some(&Whom::Named(invite("set")))).unwrap().len(), 1);
     }
 }

@@ -1,37 +1,41 @@
 //! `drizzle list` and `drizzle search PATTERN`: what can be fetched.
 
-use drizzle_node::{Listing, Network, TrackerError};
+use drizzle_node::{Listing, Network, Node, TrackerError};
 use drizzle_tracker::Search;
 
-use super::choice;
+use super::choice::Whom;
 use super::session::{Session, asking};
-use crate::args::{ListArgs, SearchArgs, TrackerChoice};
+use super::{choice, nearby};
+use crate::args::{ListArgs, SearchArgs};
 use crate::config::settings;
 use crate::context::Context;
-use crate::exit::{End, Kind, Outcome};
+use crate::exit::{End, Failure, Kind, Outcome};
 use crate::output::report::Report;
 
 pub(super) async fn all(context: &mut Context, args: ListArgs) -> Outcome {
-    show(context, args.tracker, async |network| network.list().await).await
+    let whom = choice::whom(context, args.tracker, &args.nearby)?.ok_or_else(choice::none)?;
+    show(context, whom, async |network| network.list().await).await
 }
 
 pub(super) async fn matching(context: &mut Context, args: SearchArgs) -> Outcome {
     let is_folded = context.sources.value(&settings::IGNORE_CASE, args.ignore_case)?.is_on();
+    let whom = choice::whom(context, args.tracker, &args.nearby)?.ok_or_else(choice::none)?;
     let search = Search { pattern: args.pattern, is_folded };
-    show(context, args.tracker, async |network| network.search(&search).await).await
+    show(context, whom, async |network| network.search(&search).await).await
 }
 
 async fn show(
     context: &mut Context,
-    choice: TrackerChoice,
-    ask: impl AsyncFnOnce(Network) -> Result<Vec<Listing>, TrackerError>,
+    whom: Whom,
+    ask: impl AsyncFn(&Network) -> Result<Vec<Listing>, TrackerError>,
 ) -> Outcome {
-    let invite = choice::required(context, choice)?;
     let Session { node, mut watch, .. } =
         Session::start("list", asking(context), context.everywhere.verbosity).await?;
-    let found = watch.until(&mut context.output, async { ask(node.join(invite).await?).await }).await;
+    let is_found = matches!(whom, Whom::Nearby(_));
+    let found = watch.until(&mut context.output, ask_all(&node, whom, ask)).await;
     let outcome = match found {
-        Ok(Some(found)) => found.map_err(Into::into).and_then(|listings| tell(context, &listings)),
+        Ok(Some(Ok(listings))) => tell(context, listings, is_found),
+        Ok(Some(Err(failure))) => Err(failure.into()),
         Ok(None) => Ok(End::Told(Kind::Interrupted)),
         Err(stop) => Err(stop),
     };
@@ -39,11 +43,37 @@ async fn show(
     outcome
 }
 
-fn tell(context: &mut Context, listings: &[Listing]) -> Outcome {
-    for listing in listings {
-        context.output.report(&Report::file(&listing.key, listing.mtime, listing.peers))?;
+/// What each network has. One of several that does not answer takes nothing from the others.
+async fn ask_all(
+    node: &Node,
+    whom: Whom,
+    ask: impl AsyncFn(&Network) -> Result<Vec<Listing>, TrackerError>,
+) -> Result<Vec<(Network, Vec<Listing>)>, Failure> {
+    let mut listings = Vec::new();
+    let mut failure = None;
+    for network in nearby::reach(node, whom).await? {
+        match ask(&network).await {
+            Ok(listed) => listings.push((network, listed)),
+            Err(error) => failure = Some(error),
+        }
     }
-    if listings.is_empty() {
+    match failure {
+        Some(error) if listings.is_empty() => Err(error.into()),
+        _ => Ok(listings),
+    }
+}
+
+fn tell(context: &mut Context, listings: Vec<(Network, Vec<Listing>)>, is_found: bool) -> Outcome {
+    let is_empty = listings.iter().all(|(_, listed)| listed.is_empty());
+    for (network, listed) in listings {
+        if is_found {
+            nearby::tell(&mut context.output, std::slice::from_ref(&network))?;
+        }
+        for listing in listed {
+            context.output.report(&Report::file(&listing.key, listing.mtime, listing.peers))?;
+        }
+    }
+    if is_empty {
         context.output.notice("Nothing is registered.");
     }
     Ok(End::Done)

@@ -1,10 +1,11 @@
 //! `drizzle locate NAME|LINK`: who has some of it, and which chunks.
 
-use drizzle_model::{ContentHash, Invite, Link, RelPath};
-use drizzle_node::{Location, Node, TrackerError};
+use drizzle_model::{ContentHash, Link, RelPath};
+use drizzle_node::{Location, Network, Node};
 
-use super::choice;
+use super::choice::Whom;
 use super::session::{Session, asking};
+use super::{choice, nearby};
 use crate::args::LocateArgs;
 use crate::context::Context;
 use crate::exit::{End, Failure, Kind, Outcome};
@@ -17,12 +18,20 @@ enum Target {
 }
 
 pub(super) async fn run(context: &mut Context, args: LocateArgs) -> Outcome {
-    let (target, invite) = target(context, args)?;
+    let (target, whom) = target(context, args)?;
     let Session { node, mut watch, .. } =
         Session::start("locate", asking(context), context.everywhere.verbosity).await?;
-    let found = watch.until(&mut context.output, locate(&node, &target, invite)).await;
+    let is_found = matches!(whom, Whom::Nearby(_));
+    let found = watch.until(&mut context.output, locate(&node, &target, whom)).await;
     let outcome = match found {
-        Ok(Some(found)) => found.map_err(Into::into).and_then(|locations| tell(context, &locations)),
+        Ok(Some(Ok((networks, locations)))) => {
+            let asked = if is_found { &networks[..] } else { &[] };
+            match nearby::tell(&mut context.output, asked) {
+                Ok(()) => tell(context, &locations),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Ok(Some(Err(failure))) => Err(failure.into()),
         Ok(None) => Ok(End::Told(Kind::Interrupted)),
         Err(stop) => Err(stop),
     };
@@ -30,24 +39,36 @@ pub(super) async fn run(context: &mut Context, args: LocateArgs) -> Outcome {
     outcome
 }
 
-fn target(context: &Context, args: LocateArgs) -> Result<(Target, Invite), Failure> {
+fn target(context: &Context, args: LocateArgs) -> Result<(Target, Whom), Failure> {
+    let whom = choice::whom(context, args.tracker, &args.nearby)?;
     if !Link::is_meant_by(&args.what) {
         let name = RelPath::new(&args.what).map_err(Failure::from)?;
-        return Ok((Target::Name(name), choice::required(context, args.tracker)?));
+        return Ok((Target::Name(name), whom.ok_or_else(choice::none)?));
     }
     let link: Link = args.what.parse().map_err(Failure::from)?;
-    let invite = match link.invite {
-        Some(invite) => invite,
-        None => choice::required(context, args.tracker)?,
-    };
-    Ok((Target::Hash(link.hash), invite))
+    let whom = link.invite.map(Whom::Named).or(whom).ok_or_else(choice::none)?;
+    Ok((Target::Hash(link.hash), whom))
 }
 
-async fn locate(node: &Node, target: &Target, invite: Invite) -> Result<Vec<Location>, TrackerError> {
-    let network = node.join(invite).await?;
-    match target {
-        Target::Name(name) => network.locate_name(name).await,
-        Target::Hash(hash) => network.locate_hash(hash).await,
+/// Where it is in each network that knows it; what none of them knows is not found.
+async fn locate(node: &Node, target: &Target, whom: Whom) -> Result<(Vec<Network>, Vec<Location>), Failure> {
+    let (mut knowing, mut locations, mut failure) = (Vec::new(), Vec::new(), None);
+    for network in nearby::reach(node, whom).await? {
+        let located = match target {
+            Target::Name(name) => network.locate_name(name).await,
+            Target::Hash(hash) => network.locate_hash(hash).await,
+        };
+        match located {
+            Ok(located) => {
+                locations.extend(located);
+                knowing.push(network);
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if knowing.is_empty() => Err(error.into()),
+        _ => Ok((knowing, locations)),
     }
 }
 

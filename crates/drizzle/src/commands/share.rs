@@ -7,7 +7,7 @@ use drizzle_node::{Network, Settings, SharedItem};
 use drizzle_tracker::Admission;
 
 use super::session::{Session, listen, node_settings};
-use super::{choice, shared};
+use super::{choice, nearby, shared};
 use crate::args::ShareArgs;
 use crate::config::settings;
 use crate::context::Context;
@@ -21,13 +21,20 @@ struct Plan {
     name: Option<RelPath>,
     tracker: Option<Invite>,
     node: Settings,
+    is_announced: bool,
 }
 
 pub(super) async fn run(context: &mut Context, args: ShareArgs) -> Outcome {
-    let Plan { paths, name, tracker, node } = plan(context, args)?;
+    let Plan { paths, name, tracker, node, is_announced } = plan(context, args)?;
     let mut session = Session::start("share", node, context.everywhere.verbosity).await?;
     let invite = tracker.or_else(|| session.node.own_invite().cloned()).ok_or_else(choice::none)?;
+    // It is this peer's own tracker that is announced, whatever it shares through.
+    let announce = |own| nearby::announce(is_announced, own, session.node.listen_addr());
+    let nearby = session.node.own_invite().and_then(announce);
     let served = serve(&mut context.output, &mut session, invite, paths, name).await;
+    if let Some(nearby) = nearby {
+        nearby.end().await;
+    }
     session.close().await;
     served.map(|()| End::Done)
 }
@@ -51,7 +58,8 @@ fn plan(context: &Context, args: ShareArgs) -> Result<Plan, Failure> {
         embedded_tracker: tracker.is_none().then_some(admission),
         ..node_settings(&context.everywhere)
     };
-    Ok(Plan { paths: args.paths, name, tracker, node })
+    let is_announced = sources.value(&settings::DISCOVERY, args.discovery)?.is_on();
+    Ok(Plan { paths: args.paths, name, tracker, node, is_announced })
 }
 
 /// A path that is not there is told before anything starts.

@@ -8,6 +8,7 @@ use drizzle_node::StartError;
 use drizzle_tracker::{Admission, DiskStore, Network, Server, StoreError, SystemClock, own_addresses};
 use tokio::net::TcpListener;
 
+use super::nearby;
 use super::session::{announce, signals};
 use crate::args::TrackerArgs;
 use crate::config::settings;
@@ -23,6 +24,7 @@ struct Plan {
     data: PathBuf,
     invite_file: Option<PathBuf>,
     admission: Admission,
+    is_announced: bool,
     is_classic: bool,
 }
 
@@ -38,7 +40,9 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
     let identity = Identity::ephemeral().map_err(StartError::from)?;
     let acceptor = Acceptor::new(&identity, Some(network.key()))
         .map_err(|error| Failure::new(Kind::Other, format!("cannot set up TLS: {error}")))?;
-    let invite = network.invite(own_addresses(listen)).to_string();
+    let invite = network.invite(own_addresses(listen));
+    let nearby = nearby::announce(plan.is_announced, &invite, listen);
+    let invite = invite.to_string();
     let peer = network.id().to_string();
     let server = if plan.is_classic { server.with_classic() } else { server };
     if let Some(path) = &plan.invite_file {
@@ -55,6 +59,9 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
         invite: Some(invite),
     })?;
     server.run(listener, acceptor, signals.requested()).await;
+    if let Some(nearby) = nearby {
+        nearby.end().await;
+    }
     server.close().await;
     Ok(End::Done)
 }
@@ -78,6 +85,7 @@ fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {
         data: data.unwrap_or_else(|| context.everywhere.state_dir.join("tracker")),
         invite_file: sources.given(&settings::INVITE_FILE, args.invite_file)?,
         admission: if is_open { Admission::Open } else { Admission::Invited },
+        is_announced: sources.value(&settings::DISCOVERY, args.discovery)?.is_on(),
         is_classic,
     })
 }

@@ -107,6 +107,12 @@ pub(crate) const PARTIAL_DIR: Setting<PathBuf> = Setting::new("partial-dir", Non
 pub(crate) const REFUSE_CASE_CLASHES: Setting<Switch> =
     Setting::new("refuse-case-clashes", Some("false"), &["get"]).bare();
 
+pub(crate) const DISCOVERY: Setting<Switch> =
+    Setting::new("discovery", Some("true"), &[TRACKER_TABLE, "share", "get", "list", "search", "locate"])
+        .bare();
+pub(crate) const DISCOVERY_WAIT: Setting<Seconds> =
+    Setting::new("discovery-wait", Some("2"), &["get", "list", "search", "locate"]).bare();
+
 pub(crate) const IGNORE_CASE: Setting<Switch> =
     Setting::new("ignore-case", Some("false"), &["search"]).bare();
 
@@ -154,6 +160,8 @@ pub(crate) const ALL: &[Info] = &[
     PATIENCE.info,
     PARTIAL_DIR.info,
     REFUSE_CASE_CLASHES.info,
+    DISCOVERY.info,
+    DISCOVERY_WAIT.info,
     IGNORE_CASE.info,
     IP.info,
     PORT.info,

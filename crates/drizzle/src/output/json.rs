@@ -53,6 +53,7 @@ mod tests {
             Report::shared(&key(), &link(), 1, Some(&"33".repeat(32).parse().unwrap())),
             Report::Unshared { file: (&key()).into() },
             Report::file(&key(), Mtime::new(1_700_000_000, 500_000_000).unwrap(), 3),
+            Report::Found { network: peer(), address: "10.0.0.1:7440".into() },
             Report::Location {
                 name: "n".into(),
                 hash: "11".into(),

@@ -83,7 +83,9 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
         Report::Status(fields) => status(out, fields, reader),
         Report::Setting { key, value, origin } => setting(out, key, value.as_deref(), origin, reader),
         Report::Path { path } => writeln!(out, "{}", reader.name(&path.as_path().to_string_lossy())),
-        Report::Progress { .. } | Report::Refused { .. } | Report::Error { .. } => return Ok(()),
+        Report::Progress { .. } | Report::Found { .. } | Report::Refused { .. } | Report::Error { .. } => {
+            return Ok(());
+        }
     }?;
     out.flush()
 }

@@ -53,6 +53,13 @@ pub(crate) enum Report {
         /// How many peers have some of it.
         peers: u32,
     },
+    /// A network that was found on the local network is asked.
+    Found {
+        /// Its key.
+        network: String,
+        /// Where its tracker is.
+        address: String,
+    },
     /// A peer has some of it.
     Location {
         /// What it has some of.

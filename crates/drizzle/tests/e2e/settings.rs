@@ -44,7 +44,7 @@ fn an_invite_in_the_environment_is_enough() {
     let mut command = home.command(words!["list"]);
     command.env("DRIZZLE_TRACKER", &tracker.invite);
     Running::start(command).end().assert_code(0);
-    home.run(words!["list"]).assert_error(2, "usage", "no tracker");
+    home.run(words!["list", "--discovery=false"]).assert_error(2, "usage", "no tracker");
 }
 
 /// S0.10: unfinished data lies where it was asked for, and nowhere when it is done. Would fail if

@@ -63,6 +63,7 @@ const EVENTS: &[(&str, &[(&str, Shape)])] = &[
     ("ping", &[("id", Shape::Place), ("peer", Shape::Id), ("seconds", Shape::Real)]),
     ("error", &[("kind", Shape::Text), ("message", Shape::Text)]),
     // Not of the contract, but of this program.
+    ("found", &[("network", Shape::Id), ("address", Shape::Text)]),
     ("unshared", &[("name", Shape::Text), ("hash", Shape::Id), ("size", Shape::Number)]),
     ("status", &[("processes", Shape::List)]),
     ("setting", &[("key", Shape::Text), ("origin", Shape::Text)]),

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::host::Host;
 use crate::stage::{Line, RunError, Running};
 
-/// How long a process may take until it serves.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a process may take until it serves, on a machine that has much else to do.
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// Where a process runs: on which host, with which binary, and in which folder it keeps its things.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,14 @@ impl Seat<'_> {
 
     /// Runs a tracker; its invite.
     pub fn tracker(&self) -> Result<(Peer, String), RunError> {
-        let mut peer = self.start(self.command("tracker"))?;
+        self.tracker_with(&[])
+    }
+
+    /// Runs a tracker with further arguments; its invite.
+    pub fn tracker_with(&self, more: &[&str]) -> Result<(Peer, String), RunError> {
+        let mut command = self.command("tracker");
+        command.args(more);
+        let mut peer = self.start(command)?;
         let invite =
             peer.wait_for("be ready", READY_WITHIN, |event| event.is("ready").then(|| event.text("invite")))?;
         Ok((peer, invite))

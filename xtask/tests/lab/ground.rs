@@ -11,7 +11,7 @@ use xtask::stage::{self, Corpus, Scratch, Shape};
 use crate::binary::binary;
 
 /// Longer than anything takes here that works, on a busy machine too.
-pub(crate) const FINISHED_WITHIN: Duration = Duration::from_secs(90);
+pub(crate) const FINISHED_WITHIN: Duration = Duration::from_secs(180);
 
 const MIB: u64 = 1 << 20;
 /// Room for the copies of what is fetched.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use xtask::lab::{Link, Peer, Rate};
+use xtask::lab::{Event, Link, Peer, Rate};
 
-use crate::ground::{Ground, alter_unseen, even, wait_for_all, wait_for_chunks};
+use crate::ground::{FINISHED_WITHIN, Ground, alter_unseen, even, wait_for_all, wait_for_chunks};
 
 /// How much longer a download may take when a source falls silent.
 const STALL_COST_MAX: Duration = Duration::from_secs(3);
@@ -81,42 +81,66 @@ fn one_of_three_sources_that_sends_wrong_bytes_is_named_and_all_finish() {
     assert!(refused.iter().all(|peer| *peer == liar.2.peer), "{refused:?} were named, {} lied", liar.2.peer);
     for (host, done) in [4, 5].into_iter().zip(&done) {
         ground.assert_arrived(host, &honest.0);
-        assert!(
-            done["from"].as_object().unwrap().len() > 1,
-            "both honest sources are used: {:?}",
-            done["from"]
-        );
+        let from = done["from"].as_object().unwrap();
+        assert!(from.len() > 1, "several sources are used: {from:?}");
+        assert!(!from.contains_key(&liar.2.peer), "what the liar sent counts for nothing: {from:?}");
     }
 }
 
+/// How often the delay is measured at most. Whatever else the machine does adds to it, and never takes from it.
+const STALL_TRIALS: usize = 3;
+
 /// Its connection stays open and its chunks stay promised, so only a clock can tell. Would fail if the chunks asked of it were
-/// waited for.
+/// waited for: that costs the same each time.
 #[test]
 fn a_source_that_stalls_without_closing_costs_less_than_three_seconds() {
+    let Some(undisturbed) = time_with_two_sources(Second::Serves) else { return };
+    let mut costs = Vec::new();
+    while costs.len() < STALL_TRIALS && costs.iter().all(|cost| *cost >= STALL_COST_MAX) {
+        let Some(stalled) = time_with_two_sources(Second::Stalls) else { return };
+        println!("undisturbed {undisturbed:.2?}, with a source that stalls {stalled:.2?}");
+        costs.push(stalled.saturating_sub(undisturbed));
+    }
+    assert!(
+        costs.iter().any(|cost| *cost < STALL_COST_MAX),
+        "it took {costs:.2?} longer than {undisturbed:.2?}"
+    );
+}
+
+/// What the second of two sources does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Second {
+    Serves,
+    /// In the middle, with chunks of it under way.
+    Stalls,
+}
+
+/// How long a fetch from two sources takes; none where there can be no lab.
+fn time_with_two_sources(second_does: Second) -> Option<Duration> {
     let (source, peer) = (Link::even(Rate::mbit(100)), Link::even(Rate::mbit(50)));
-    let time = |stalls: bool| {
-        let ground = Ground::new(&[Link::FREE, source, source, peer])?;
-        let (_tracker, invite) = ground.seat(0).tracker().unwrap();
-        let [first, second] = [1, 2].map(|host| {
-            let corpus = ground.file(host, 24);
-            let (source, shared) = ground.seat(host).share(&corpus.path(), &["--tracker", &invite]).unwrap();
-            (corpus, source, shared)
-        });
-        let started = Instant::now();
-        let mut peer = ground.seat(3).get(&first.2.link, &[]).unwrap();
-        wait_for_chunks(&mut peer, first.2.chunks / 4);
-        if stalls {
-            second.1.freeze().unwrap();
-        }
-        let done = peer.wait_until_done(crate::ground::FINISHED_WITHIN, |_| {}).unwrap();
-        let both = done["from"].as_object().unwrap();
-        assert!(both.contains_key(&second.2.peer), "nothing came from the one that stalls: {both:?}");
-        ground.assert_arrived(3, &first.0);
-        Some(done.at - started)
-    };
-    let Some(undisturbed) = time(false) else { return };
-    let Some(stalled) = time(true) else { return };
-    let cost = stalled.saturating_sub(undisturbed);
-    println!("undisturbed {undisturbed:.2?}, with a source that stalls {stalled:.2?}");
-    assert!(cost < STALL_COST_MAX, "undisturbed {undisturbed:?}, with a source that stalls {stalled:?}");
+    let ground = Ground::new(&[Link::FREE, source, source, peer])?;
+    let (_tracker, invite) = ground.seat(0).tracker().unwrap();
+    let [first, second] = [1, 2].map(|host| {
+        let corpus = ground.file(host, 24);
+        let (source, shared) = ground.seat(host).share(&corpus.path(), &["--tracker", &invite]).unwrap();
+        (corpus, source, shared)
+    });
+    let started = Instant::now();
+    let mut peer = ground.seat(3).get(&first.2.link, &[]).unwrap();
+    wait_for_chunk_of(&mut peer, &second.2.peer);
+    wait_for_chunks(&mut peer, first.2.chunks / 8);
+    if second_does == Second::Stalls {
+        second.1.freeze().unwrap();
+    }
+    let frozen = Instant::now();
+    let done = peer.wait_until_done(FINISHED_WITHIN, |_| {}).unwrap();
+    assert!(done.at > frozen, "it was through before the source fell silent");
+    ground.assert_arrived(3, &first.0);
+    Some(done.at - started)
+}
+
+/// Waits until that peer has sent a chunk.
+fn wait_for_chunk_of(peer: &mut Peer, source: &str) {
+    let is_of_source = |event: &Event| (event.is("chunk") && event["peer"] == source).then_some(());
+    peer.wait_for("fetch a chunk of the second source", FINISHED_WITHIN, is_of_source).unwrap();
 }

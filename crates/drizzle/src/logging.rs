@@ -1,5 +1,6 @@
-//! The log on stderr. Three sources can be turned up each on its own (S0.11): `drizzle::tracker` is what is said to
-//! the tracker, `drizzle::serve` what is served to peers, `drizzle::fetch` what is fetched from peers.
+//! The log on stderr. Four sources can be turned up each on its own (S0.11): `drizzle::tracker` is what is said to
+//! the tracker, `drizzle::serve` what is served to peers, `drizzle::fetch` what is fetched from peers, `drizzle::ring` what
+//! goes on in a ring.
 
 use std::io::{self, Write};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use drizzle_model::Invite;
+use drizzle_model::{Invite, NetworkId};
 use drizzle_net::Identity;
 use drizzle_node::{Node, TrackerError};
 use tokio::time::timeout;
@@ -58,20 +58,24 @@ async fn ask(
 
 async fn tracker_fields(node: &Node, invite: Invite) -> TrackerFields {
     let addresses = invite.addresses.iter().map(ToString::to_string).collect();
-    let network = invite.network.to_string();
+    let named = invite.network;
     let asked = timeout(TRACKER_TIMEOUT, count(node, invite)).await;
     let (known, error) = match asked {
         Ok(Ok(known)) => (Some(known), None),
         Ok(Err(error)) => (None, Some(error.to_string())),
         Err(_) => (None, Some(format!("no answer for {} s", TRACKER_TIMEOUT.as_secs()))),
     };
-    TrackerFields { addresses, network, answers: known.is_some(), files: known, peers: None, error }
+    // Of an open ring that is named by an address alone the network is known only now.
+    let network = known.map_or(named, |(network, _)| network).to_string();
+    let files = known.map(|(_, files)| files);
+    TrackerFields { addresses, network, answers: known.is_some(), files, peers: None, error }
 }
 
-async fn count(node: &Node, invite: Invite) -> Result<u64, TrackerError> {
-    let listings = node.join(invite).await?.list().await?;
+async fn count(node: &Node, invite: Invite) -> Result<(NetworkId, u64), TrackerError> {
+    let network = node.join(invite).await?;
+    let listings = network.list().await?;
     let different: BTreeSet<_> = listings.iter().map(|listing| &listing.key).collect();
-    Ok(different.len() as u64)
+    Ok((network.id(), different.len() as u64))
 }
 
 fn fields(process: Process) -> ProcessFields {

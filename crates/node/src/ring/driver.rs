@@ -129,7 +129,7 @@ impl Driver {
                 Ok(_) => self.unreachable(to, "somebody else is there"),
                 Err(error) => self.unreachable(to, &error.to_string()),
             },
-            Happening::Line { line, news: LineNews::Frame(frame) } => self.hear(line, frame),
+            Happening::Line { line, news: LineNews::Frame(frame) } => self.hear(line, *frame),
             Happening::Line { line, news: LineNews::Down(end) } => self.line_down(line, end),
             Happening::Command(command) => self.obey(command),
             Happening::File { blob, from, is_here: true } => {
@@ -286,16 +286,21 @@ impl Driver {
     }
 
     fn names(&self, after: Option<RecordId>) -> (Vec<Record>, bool) {
+        // Only the first byte of a card is looked at: a guest reads the rest, and there may be tens of thousands.
+        let is_name =
+            |bytes: &[u8]| matches!(RingCard::kind_of(bytes), Some(CardKind::Name | CardKind::Stored));
         let is_listed = |record: &&Record| {
             let content = record.content();
-            let is_name = RingCard::decode(&content.value, content.id.publisher)
-                .is_ok_and(|card| matches!(card.kind, CardKind::Name | CardKind::Stored));
-            is_name && !content.withdrawn && after.is_none_or(|after| record.id() > after)
+            after.is_none_or(|after| content.id > after) && !content.withdrawn && is_name(&content.value)
         };
         let mut names: Vec<&Record> = self.ring.records().filter(is_listed).collect();
-        names.sort_by_key(|record| record.id());
         let has_more = names.len() > LISTED_MAX;
-        (names.into_iter().take(LISTED_MAX).cloned().collect(), has_more)
+        if has_more {
+            names.select_nth_unstable_by_key(LISTED_MAX, |record| record.id());
+            names.truncate(LISTED_MAX);
+        }
+        names.sort_unstable_by_key(|record| record.id());
+        (names.into_iter().cloned().collect(), has_more)
     }
 
     fn carry_out(&mut self, output: Output) {

@@ -216,11 +216,13 @@ impl Guest {
         let of_reader = Arc::clone(&calls);
         tokio::spawn(async move {
             while let Some(LineNews::Frame(frame)) = news.recv().await {
-                let RingFrame::Reply(number, reply) = frame else { continue };
+                let RingFrame::Reply(number, reply) = *frame else { continue };
                 if let Some(calls) = lock(&of_reader).as_mut() {
                     let is_last = !matches!(reply, Reply::Hop { .. });
                     // Whoever asked may have given up.
-                    let _ = calls.get(&number).map(|call| call.send(reply));
+                    if let Some(call) = calls.get(&number) {
+                        let _ = call.send(reply);
+                    }
                     if is_last {
                         calls.remove(&number);
                     }

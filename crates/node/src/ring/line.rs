@@ -37,7 +37,7 @@ pub(crate) enum LineEnd {
 
 /// What comes from a line.
 pub(crate) enum LineNews {
-    Frame(RingFrame),
+    Frame(Box<RingFrame>),
     Down(LineEnd),
 }
 
@@ -88,7 +88,7 @@ async fn read<T>(
         match read_frame(&mut reader, space, &mut body).await {
             Ok(RingFrame::Bye { .. }) => return LineEnd::Goodbye,
             Ok(frame) => {
-                if news.send(wrap(LineNews::Frame(frame))).await.is_err() {
+                if news.send(wrap(LineNews::Frame(Box::new(frame)))).await.is_err() {
                     return LineEnd::Goodbye;
                 }
             }

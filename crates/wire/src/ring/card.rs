@@ -104,6 +104,11 @@ impl RingCard {
         Ok(Self { kind, key, mtime, addresses, have })
     }
 
+    /// Which kind of card these bytes would be, without reading the rest.
+    pub fn kind_of(bytes: &[u8]) -> Option<CardKind> {
+        CardKind::read(&mut Fields::new(bytes)).ok()
+    }
+
     /// What the publisher says it has.
     pub fn bitmap(&self) -> Bitmap {
         let mut have = Bitmap::empty(self.key.chunks);

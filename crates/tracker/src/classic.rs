@@ -275,3 +275,48 @@ fn dialect_of(message: &PeerMessage, splitter: &Splitter) -> Dialect {
         (false, false) => Dialect::Unframed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::network::{Admission, Network};
+    use crate::server::Server;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
+
+    /// Calls a tracker, says something, and listens to its end: how long that took, and what came.
+    async fn lasts(said: &str) -> (Duration, String) {
+        let server = Server::new(Network::ephemeral(Admission::Open).unwrap()).with_classic();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        peer.write_all(said.as_bytes()).await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let began = Instant::now();
+        let served = tokio::spawn(async move { server.serve_plain(tcp).await });
+        let mut heard = String::new();
+        peer.read_to_string(&mut heard).await.unwrap();
+        served.await.unwrap();
+        (began.elapsed(), heard)
+    }
+
+    /// In time that is made to pass: a message that does not end is given up soon, and a peer that says no more when nobody could
+    /// still know it.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_silent_ends() {
+        let (waited, heard) = lasts("{\"port\": 1").await;
+        assert!((30..40).contains(&waited.as_secs()) && heard.is_empty(), "{waited:?}: {heard}");
+        let (waited, heard) = lasts("{\"port\": 1}").await;
+        assert!((180..240).contains(&waited.as_secs()), "{waited:?}: {heard}");
+        assert_eq!(heard, "{\t}\n");
+    }
+
+    /// What is no message ends at once, with nothing in answer.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_message_ends_at_once() {
+        for said in ["[1]", "{\"port\": 0}", "{]", "\u{1}", "{\"port\": 1, \"files\": [1]}"] {
+            let (waited, heard) = lasts(said).await;
+            assert!(waited < Duration::from_secs(1) && heard.is_empty(), "{said} {waited:?}: {heard}");
+        }
+    }
+}

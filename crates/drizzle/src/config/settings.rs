@@ -116,13 +116,6 @@ pub(crate) const DISCOVERY_WAIT: Setting<Seconds> =
 pub(crate) const IGNORE_CASE: Setting<Switch> =
     Setting::new("ignore-case", Some("false"), &["search"]).bare();
 
-pub(crate) const IP: Setting<IpAddr> = Setting::new("ip", Some("0.0.0.0"), &[TRACKER_TABLE]);
-pub(crate) const PORT: Setting<u16> = Setting::new("port", Some("7440"), &[TRACKER_TABLE]).bare();
-pub(crate) const DATA: Setting<PathBuf> = Setting::new("data", None, &[TRACKER_TABLE]);
-pub(crate) const INVITE_FILE: Setting<PathBuf> = Setting::new("invite-file", None, &[TRACKER_TABLE]);
-pub(crate) const CLASSIC: Setting<Switch> = Setting::new("classic", Some("false"), &[TRACKER_TABLE]).bare();
-pub(crate) const BEHIND_PROXY: Setting<Switch> =
-    Setting::new("behind-proxy", Some("false"), &[TRACKER_TABLE]).bare();
 pub(crate) const JOIN: Setting<InviteText> = Setting::new("join", None, &["ring"]).secret();
 pub(crate) const ID: Setting<u64> = Setting::new("id", None, &["ring"]).bare();
 pub(crate) const BITS: Setting<u16> = Setting::new("bits", None, &["ring"]).bare();
@@ -133,6 +126,13 @@ pub(crate) const REPLICAS: Setting<NonZeroUsize> = Setting::new("replicas", Some
 pub(crate) const GLOB: Setting<Switch> = Setting::new("glob", Some("false"), &["search"]).bare();
 pub(crate) const PREFIX: Setting<Switch> = Setting::new("prefix", Some("false"), &["search"]).bare();
 
+pub(crate) const IP: Setting<IpAddr> = Setting::new("ip", Some("0.0.0.0"), &[TRACKER_TABLE]);
+pub(crate) const PORT: Setting<u16> = Setting::new("port", Some("7440"), &[TRACKER_TABLE]).bare();
+pub(crate) const DATA: Setting<PathBuf> = Setting::new("data", None, &[TRACKER_TABLE]);
+pub(crate) const INVITE_FILE: Setting<PathBuf> = Setting::new("invite-file", None, &[TRACKER_TABLE]);
+pub(crate) const CLASSIC: Setting<Switch> = Setting::new("classic", Some("false"), &[TRACKER_TABLE]).bare();
+pub(crate) const BEHIND_PROXY: Setting<Switch> =
+    Setting::new("behind-proxy", Some("false"), &[TRACKER_TABLE]).bare();
 
 /// Every setting, in the order in which they are shown.
 pub(crate) const ALL: &[Info] = &[
@@ -163,14 +163,6 @@ pub(crate) const ALL: &[Info] = &[
     DISCOVERY.info,
     DISCOVERY_WAIT.info,
     IGNORE_CASE.info,
-    IP.info,
-    PORT.info,
-    DATA.info,
-    INVITE_FILE.info,
-    CLASSIC.info,
-];
-
-#[cfg(test)]
     GLOB.info,
     PREFIX.info,
     JOIN.info,
@@ -179,12 +171,20 @@ pub(crate) const ALL: &[Info] = &[
     PING.info,
     SUCCESSORS.info,
     REPLICAS.info,
+    IP.info,
+    PORT.info,
+    DATA.info,
+    INVITE_FILE.info,
+    CLASSIC.info,
+    BEHIND_PROXY.info,
+];
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    BEHIND_PROXY.info,
     #[test]
     fn keys_are_different_and_defaults_can_be_read() {
         let keys: BTreeSet<_> = ALL.iter().map(|info| info.key).collect();

@@ -77,7 +77,6 @@ mod tests {
             },
             Report::Applied { path: "n".into(), action: "update", peer: "10.0.0.1:8000".into() },
             Report::InSync { files: 1, bytes: 2 },
-            Report::Step { scenario: "standard", text: "Ann has chunk 3 of n from Bob".into() },
             Report::Hop(HopFields { from: IdField::Number(9), to: IdField::Text("66".repeat(32)) }),
             Report::Stored(StoredFields {
                 name: "2012".into(),
@@ -106,6 +105,7 @@ mod tests {
                 keeps: Some(KeptFields { records: 1, files: 1, bytes: 5 }),
             }),
             Report::Ping { id: IdField::Number(4), peer: peer(), seconds: 0.001 },
+            Report::Step { scenario: "standard", text: "Ann has chunk 3 of n from Bob".into() },
             Report::Status(StatusFields {
                 version: "0.0.0",
                 state: PathText::from(std::path::PathBuf::from("/state")),

@@ -90,8 +90,6 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
     out.flush()
 }
 
-fn ready(out: &mut impl Write, role: &str, listen: &str, invite: Option<&str>) -> io::Result<()> {
-    match (role, invite) {
 fn ids(ids: &[IdField]) -> String {
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
     if texts.is_empty() { "nobody".to_owned() } else { texts.join(", ") }
@@ -129,14 +127,16 @@ fn ring_neighbours(out: &mut impl Write, neighbours: &NeighboursFields) -> io::R
     }
 }
 
+fn ready(out: &mut impl Write, role: &str, listen: &str, invite: Option<&str>) -> io::Result<()> {
+    match (role, invite) {
         ("tracker", Some(invite)) => {
             writeln!(out, "The tracker listens on {listen}. Whoever has its invite can join:\n{invite}")
         }
-        _ => writeln!(out, "Serving on {listen}, until Ctrl-C."),
-    }
         ("ring", Some(invite)) => {
             writeln!(out, "In the ring, listening on {listen}. Whoever has its invite can join:\n{invite}")
         }
+        _ => writeln!(out, "Serving on {listen}, until Ctrl-C."),
+    }
 }
 
 fn shared(

@@ -142,13 +142,6 @@ pub(crate) enum Report {
         /// How many bytes they have.
         bytes: u64,
     },
-    /// Something happened in a demonstration.
-    Step {
-        /// In which.
-        scenario: &'static str,
-        /// What, for a person.
-        text: String,
-    },
     /// A step of a question's way through the ring.
     Hop(HopFields),
     /// The ring keeps a file.
@@ -165,6 +158,13 @@ pub(crate) enum Report {
         peer: String,
         /// After how long.
         seconds: f64,
+    },
+    /// Something happened in a demonstration.
+    Step {
+        /// In which.
+        scenario: &'static str,
+        /// What, for a person.
+        text: String,
     },
     /// What runs here.
     Status(StatusFields),

@@ -79,11 +79,11 @@ enum Shape {
     Number,
     Real,
     List,
-    /// A list of [first, last].
     /// In a ring: a number, or 64 hexadecimal digits.
     Place,
     /// A list of these.
     Places,
+    /// A list of [first, last].
     Runs,
     /// Numbers of bytes by peer.
     Bytes,
@@ -110,11 +110,11 @@ impl Shape {
             Self::Number => value.is_u64(),
             Self::Real => value.is_number(),
             Self::List => value.is_array(),
-            Self::Runs => value.as_array().is_some_and(|runs| runs.iter().all(is_run)),
             Self::Place => value.is_u64() || value.as_str().is_some_and(is_id),
             Self::Places => {
                 value.as_array().is_some_and(|places| places.iter().all(|place| Self::Place.fits(place)))
             }
+            Self::Runs => value.as_array().is_some_and(|runs| runs.iter().all(is_run)),
             Self::Bytes => value
                 .as_object()
                 .is_some_and(|from| from.iter().all(|(peer, bytes)| is_id(peer) && bytes.is_u64())),

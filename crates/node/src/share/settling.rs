@@ -69,10 +69,8 @@ impl Settling {
     /// Something happened.
     pub(super) fn heard(&mut self, now: Instant, stir: Stir) {
         match stir {
-            Stir::Writing(path) => {
-                if self.open.len() < OPEN_MAX || self.open.contains_key(&path) {
-                    self.open.insert(path, now);
-                }
+            Stir::Writing(path) if self.open.len() < OPEN_MAX || self.open.contains_key(&path) => {
+                self.open.insert(path, now);
             }
             Stir::Closed(path) => drop(self.open.remove(&path)),
             _ => {}

@@ -235,6 +235,13 @@ pub(crate) struct TrackerArgs {
     /// Its peers need no invite. So without --open this is taken on a loopback address only.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) classic: Option<Switch>,
+    /// Answer plain HTTP under any name, for a proxy on this machine
+    ///
+    /// Plain HTTP is answered to callers of this machine only, and only questions, never changes; without this also under the names of
+    /// this machine only, so that no web page can ask. A closed network wants the join secret of its invite as bearer token, which
+    /// the proxy must pass on. In an open network whoever reaches the proxy may ask what there is.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) behind_proxy: Option<Switch>,
 }
 
 /// Of `share`.
@@ -341,9 +348,15 @@ pub(crate) struct ListArgs {
 /// Of `search`.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Part of a name
+    /// Part of a name, or what --glob or --prefix makes of it
     #[arg(value_name = "PATTERN")]
     pub(crate) pattern: String,
+    /// Take PATTERN for a glob of the whole name: * any characters, ? one, [a-z] and [!a-z] one of a set or none of it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", conflicts_with = "prefix")]
+    pub(crate) glob: Option<Switch>,
+    /// Take PATTERN for the beginning of the name
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) prefix: Option<Switch>,
     /// Take upper and lower case for the same
     #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) ignore_case: Option<Switch>,

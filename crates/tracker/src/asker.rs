@@ -5,6 +5,10 @@
 //! of the machine are on loopback as well, so a closed network asks for the join secret there: a ticket would not do,
 //! since tickets are shown to every peer and prove nothing without the key. In an open network anyone may ask; but a web page
 //! that somebody looks at may not, so the host that was asked must be a name of loopback.
+//!
+//! Behind a proxy that rule cannot hold, since the proxy is asked under its own name. Everything else stays: the proxy calls from
+//! loopback, and passes on the join secret that its users show, if the network is closed. In an open network whoever reaches the
+//! proxy may ask, and so may their web pages.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,13 +37,35 @@ pub(crate) struct Asker {
     checked: Arc<Mutex<Option<(Ticket, Time)>>>,
     /// Whether somebody has been let in on this connection.
     is_admitted: Arc<AtomicBool>,
+    hosts: Hosts,
+}
+
+/// Under which names plain HTTP is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// Those of loopback.
+    OfLoopback,
+    /// Any, since a proxy is in between.
+    Any,
 }
 
 impl Asker {
     pub(crate) fn new(peer: Option<PeerId>, remote: SocketAddr, local: SocketAddr) -> Self {
         // A socket for both families shows an IPv4 address as an IPv6 one.
         let (remote, local) = (remote.ip().to_canonical(), local.ip().to_canonical());
-        Self { peer, remote, local, checked: Arc::default(), is_admitted: Arc::default() }
+        Self {
+            peer,
+            remote,
+            local,
+            checked: Arc::default(),
+            is_admitted: Arc::default(),
+            hosts: Hosts::OfLoopback,
+        }
+    }
+
+    /// The same asker, who may ask under these names.
+    pub(crate) fn under(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// Whether the asker has joined on this connection, or shown what lets it in.
@@ -151,7 +177,8 @@ fn check_local(asker: &Asker, headers: &HeaderMap, tracker: &Tracker) -> Result<
     if !asker.remote.is_loopback() {
         return refused("plain HTTP is answered on loopback only");
     }
-    if !headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(is_loopback_host) {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if asker.hosts == Hosts::OfLoopback && !host.is_some_and(is_loopback_host) {
         return refused("plain HTTP is answered under a loopback address or localhost only");
     }
     if !tracker.network.is_open() && !bearer(headers).is_some_and(|shown| tracker.network.is_secret(shown)) {

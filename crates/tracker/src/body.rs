@@ -18,6 +18,9 @@ impl<T: DeserializeOwned, const MAX: usize> FromRequest<Arc<Tracker>> for Body<T
     type Rejection = Problem;
 
     async fn from_request(request: Request, tracker: &Arc<Tracker>) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            return Err(Problem::new(ProblemKind::MediaType, "expected a body of the type application/json"));
+        }
         let bytes_max = declared(&request).unwrap_or(MAX);
         let too_large =
             || Problem::new(ProblemKind::TooLarge, format!("expected a body of at most {MAX} bytes"));
@@ -39,4 +42,12 @@ impl<T: DeserializeOwned, const MAX: usize> FromRequest<Arc<Tracker>> for Body<T
 
 fn declared(request: &Request) -> Option<usize> {
     request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the body is said to be JSON, or nothing is said about it.
+fn is_json(request: &Request) -> bool {
+    request.headers().get(header::CONTENT_TYPE).is_none_or(|media_type| {
+        let essence = media_type.to_str().ok().and_then(|text| text.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    })
 }

@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use drizzle_directory::{
-    Departure, Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing, Noted, Page,
-    PeerNumber, RegisterError, Registration, ReportError, Target, UnknownPeer, Version, Whole,
+    Changes, Departure, Directory, DirectoryFull, Filter, HaveError, Located, NotRegistered, NotServing,
+    Noted, Page, PeerNumber, RegisterError, Registration, ReportError, Stats, Target, TooOld, UnknownPeer,
+    Version, Whole,
 };
 use drizzle_model::{FileKey, Mtime, PeerId, Time};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::journal::{Journal, Unwritten};
@@ -25,18 +27,21 @@ pub(crate) struct Catalogue {
     /// None when the catalogue ends with the process.
     journal: Option<Journal>,
     clock: Arc<dyn Clock>,
+    /// Wakes those who wait for a change.
+    changed: watch::Sender<()>,
 }
 
 impl Catalogue {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { directory: Mutex::new(Directory::new()), journal: None, clock }
+        let directory = Mutex::new(Directory::starting_at(first_version(&*clock)));
+        Self { directory, journal: None, clock, changed: watch::Sender::new(()) }
     }
 
     /// A catalogue that goes on from what the store knows. Whoever is in it has a fresh lease.
     pub(crate) fn open(clock: Arc<dyn Clock>, mut store: impl Store) -> Result<Self, StoreError> {
-        let directory = restore(clock.now(), &mut store)?;
+        let directory = Mutex::new(restore(&*clock, &mut store)?);
         let journal = Journal::start(store).map_err(StoreError::thread)?;
-        Ok(Self { directory: Mutex::new(directory), journal: Some(journal), clock })
+        Ok(Self { directory, journal: Some(journal), clock, changed: watch::Sender::new(()) })
     }
 
     pub(crate) fn join(&self, peer: PeerId) -> Result<PeerNumber, DirectoryFull> {
@@ -161,6 +166,21 @@ impl Catalogue {
         self.with(|directory, now| directory.list(now, filter, after, files_max))
     }
 
+    /// What changed since that version, or the first of it.
+    pub(crate) fn changes(&self, since: Version, changes_max: usize) -> Result<Changes, TooOld> {
+        self.with(|directory, now| directory.changes(now, since, changes_max))
+    }
+
+    /// Tells when something has changed.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// How much there is.
+    pub(crate) fn stats(&self) -> Stats {
+        self.with(|directory, _| directory.stats())
+    }
+
     /// The version of what questions are answered from.
     pub(crate) fn version(&self) -> Version {
         self.with(|directory, now| {
@@ -240,7 +260,7 @@ impl Catalogue {
     fn with<T>(&self, call: impl FnOnce(&mut Directory, Time) -> T) -> T {
         // The directory's methods leave it whole even where one of them should panic between two steps for one file.
         let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
+        let (now, version) = (self.clock.now(), directory.version());
         // Who is gone is noted before the call: it may be the very peer that comes back by it.
         directory.expire(now);
         while let Some(Departure { peer, number }) = directory.poll_departure() {
@@ -250,14 +270,23 @@ impl Catalogue {
         self.note_forgotten(&mut directory);
         let answer = call(&mut directory, now);
         self.note_forgotten(&mut directory);
+        if directory.version() != version {
+            self.changed.send_replace(());
+        }
         answer
     }
 }
 
+/// Greater than any version of an earlier life, unless more than a million things changed in every second of it.
+fn first_version(clock: &dyn Clock) -> Version {
+    Version::from_number(clock.unix_s() << 20)
+}
+
 /// A directory of what the store knows. What is more than the limits of today allow is left out.
-fn restore(now: Time, store: &mut impl Store) -> Result<Directory, StoreError> {
+fn restore(clock: &dyn Clock, store: &mut impl Store) -> Result<Directory, StoreError> {
     const MTIME_MAX: Mtime = Mtime::from_seconds(i64::MAX);
-    let (mut directory, mut left_out) = (Directory::new(), 0_u64);
+    let now = clock.now();
+    let (mut directory, mut left_out) = (Directory::starting_at(first_version(clock)), 0_u64);
     store.load(&mut |known| {
         let is_taken = match known {
             Known::File { key, mtime, registrar, .. } => {

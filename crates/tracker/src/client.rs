@@ -24,16 +24,8 @@ use crate::limits::REASON_BYTES_MAX;
 use crate::problem::{ProblemDto, ProblemKind};
 use crate::remote::Remote;
 use crate::reply::Reply;
+use crate::search::Search;
 use crate::transport::Transport;
-
-/// What to look for in names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Search {
-    /// A part of a name.
-    pub pattern: String,
-    /// Whether capital and small letters are the same.
-    pub is_folded: bool,
-}
 
 /// A client of one tracker, in the name of one peer. Clones share its connection and its ticket.
 ///
@@ -180,6 +172,7 @@ impl Client {
     ) -> Result<Listing, ClientError> {
         let query = [
             ("q", Some(search.pattern.clone())),
+            ("match", Some(api::MatchDto::from(search.manner).as_str().to_owned())),
             ("fold", Some(search.is_folded.to_string())),
             ("after", after.map(Cursor::to_text)),
             ("limit", Some(limit.to_string())),
@@ -363,9 +356,13 @@ impl Reply {
             ProblemKind::Lapsed => ClientError::Lapsed.into(),
             ProblemKind::NotFound => ClientError::NotFound.into(),
             ProblemKind::Busy | ProblemKind::TooSlow => ClientError::Busy { reason }.into(),
-            ProblemKind::Malformed | ProblemKind::NoSuchCall | ProblemKind::TooLarge | ProblemKind::Other => {
-                ClientError::Protocol { reason }.into()
-            }
+            ProblemKind::Malformed
+            | ProblemKind::NoSuchCall
+            | ProblemKind::MethodNotAllowed
+            | ProblemKind::TooOld
+            | ProblemKind::TooLarge
+            | ProblemKind::MediaType
+            | ProblemKind::Other => ClientError::Protocol { reason }.into(),
         }
     }
 }

@@ -70,6 +70,11 @@ impl Connections {
         Ok(Place { connections: Arc::clone(self), host })
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.open().count
+    }
+
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -89,3 +89,27 @@ pub const CLASSIC_NATIVE_FILES_MAX: usize = 10_000;
 
 /// How often peers are asked to renew their leases.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long what is looked for in names may be, in characters. More would only make looking slow.
+pub const PATTERN_CHARS_MAX: usize = 512;
+
+/// Changes in one answer.
+pub const CHANGES_PER_ANSWER_MAX: usize = 1000;
+
+/// Changes that are written to a listener at once. Names are up to 3 kB, so a listener costs 100 kB at worst, twice.
+pub const CHANGES_PER_FRAME_MAX: usize = 32;
+
+/// Streams of events at one time, and those of one host, counted like [`CONNECTIONS_PER_HOST_MAX`]: some 50 MB at worst.
+pub const LISTENERS_MAX: usize = 256;
+
+/// See [`LISTENERS_MAX`].
+pub const LISTENERS_PER_HOST_MAX: usize = LISTENERS_MAX / 4;
+
+/// How often a listener hears something at least. Shorter than proxies wait, and than it takes to forget who listens.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How often the directory is asked for changes for one listener, at most: all listeners together must not keep peers waiting.
+pub const EVENTS_LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a stream of events lasts. Then its listener comes again, and shows again what lets it in.
+pub const STREAM_LIFETIME: Duration = Duration::from_secs(60 * 60);

@@ -1,18 +1,30 @@
-//! Errors of the API: problem details (RFC 9457) with a kind that a program can act on.
+//! Errors of the API: problem details (RFC 9457) with a kind that a program can act on. Their type is `about:blank`: there is no page
+//! to read about a kind but the description of the API.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use drizzle_directory::UnknownPeer;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The media type of problem details.
+pub(crate) const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// The answer of a call.
+pub(crate) type Answer<T> = Result<Json<T>, Problem>;
 
 /// What went wrong, for a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProblemKind)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ProblemKind {
     /// The request is not one of this API.
     Malformed,
     /// There is no such call.
     NoSuchCall,
+    /// The call is made with another method.
+    MethodNotAllowed,
     /// No ticket, or one that is not valid, or not any more: join.
     Ticket,
     /// The asker may not do this.
@@ -21,8 +33,12 @@ pub(crate) enum ProblemKind {
     Lapsed,
     /// Nobody registered that.
     NotFound,
+    /// What changed since then is not known any more: list anew.
+    TooOld,
     /// The body is too large.
     TooLarge,
+    /// The body is something else than JSON.
+    MediaType,
     /// It took too long.
     TooSlow,
     /// The tracker has no room now.
@@ -33,8 +49,11 @@ pub(crate) enum ProblemKind {
 }
 
 impl ProblemKind {
-    fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> StatusCode {
         match self {
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooOld => StatusCode::GONE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::NoSuchCall | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Ticket => StatusCode::UNAUTHORIZED,
@@ -46,17 +65,41 @@ impl ProblemKind {
             Self::Other => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
+
+    /// For whoever reads the description of the API.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Malformed => "The request is not one of this API",
+            Self::NoSuchCall => "There is no such call",
+            Self::MethodNotAllowed => "The call is made with another method",
+            Self::Ticket => "No ticket, or one that does not hold, or not any more: join",
+            Self::Refused => "The asker may not do this, or not this way",
+            Self::Lapsed => "The tracker does not know the peer, or no longer: register again",
+            Self::NotFound => "Nobody has registered that",
+            Self::TooOld => "What changed since then is not known any more: list anew",
+            Self::TooLarge => "The body is too large",
+            Self::MediaType => "The body is something else than JSON",
+            Self::TooSlow => "The request did not come, or its answer, in time",
+            Self::Busy => "The tracker has no room for this now",
+            Self::Other => "The tracker's own fault",
+        }
+    }
 }
 
-/// The body of an answer that is an error.
-#[derive(Debug, Serialize, Deserialize)]
+/// Problem details (RFC 9457).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct ProblemDto {
+    /// Always `about:blank`.
     #[serde(rename = "type", default)]
     type_uri: String,
+    /// The name of the status.
     #[serde(default)]
     title: String,
+    /// The status.
     #[serde(default)]
     status: u16,
+    /// What was wrong, in words.
     #[serde(default)]
     pub(crate) detail: String,
     pub(crate) kind: ProblemKind,
@@ -77,6 +120,14 @@ impl Problem {
     pub(crate) fn malformed(detail: impl ToString) -> Self {
         Self::new(ProblemKind::Malformed, detail)
     }
+
+    pub(crate) fn busy(detail: impl ToString) -> Self {
+        Self::new(ProblemKind::Busy, detail)
+    }
+
+    pub(crate) fn lapsed(unknown: UnknownPeer) -> Self {
+        Self::new(ProblemKind::Lapsed, unknown)
+    }
 }
 
 impl IntoResponse for Problem {
@@ -91,7 +142,7 @@ impl IntoResponse for Problem {
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         match self.kind {
             ProblemKind::Ticket => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))

@@ -16,23 +16,17 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutWriter;
 use tower::ServiceExt;
 
-use crate::asker::Asker;
+use crate::asker::{Asker, Hosts};
 use crate::catalogue::Catalogue;
 use crate::classic::Classic;
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
-use crate::connections::{Connections, Place, Room};
-use crate::limits::{
-    ADMISSION_TIMEOUT, CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, HEAD_BYTES_MAX, HEADER_TIMEOUT,
-    WRITE_TIMEOUT,
-};
+use crate::connections::Place;
+use crate::limits::{ADMISSION_TIMEOUT, HEAD_BYTES_MAX, HEADER_TIMEOUT, WRITE_TIMEOUT};
 use crate::network::Network;
 use crate::routes::router;
 use crate::store::{Store, StoreError};
 use crate::tracker::Tracker;
-
-const ROOM: Room =
-    Room { connections_max: CONNECTIONS_MAX, connections_per_host_max: CONNECTIONS_PER_HOST_MAX };
 
 /// How long to wait when the system cannot give another connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -45,7 +39,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Server {
     tracker: Arc<Tracker>,
     router: Router,
-    connections: Arc<Connections>,
+    hosts: Hosts,
     /// None when the classic protocol is not spoken here.
     classic: Option<Arc<Classic>>,
 }
@@ -72,7 +66,7 @@ impl Server {
         let tracker = Arc::new(tracker);
         tokio::spawn(tick(Arc::downgrade(&tracker)));
         let router = router(Arc::clone(&tracker));
-        Self { tracker, router, connections: Connections::new(ROOM), classic: None }
+        Self { tracker, router, hosts: Hosts::OfLoopback, classic: None }
     }
 
     /// The same tracker, which hears classic peers as well. Nobody can keep one of those out, so this is for networks that are open,
@@ -80,6 +74,12 @@ impl Server {
     pub fn with_classic(mut self) -> Self {
         self.tracker.is_classic.store(true, Ordering::Relaxed);
         self.classic = Some(Arc::new(Classic::new(Arc::clone(&self.tracker))));
+        self
+    }
+
+    /// The same tracker, behind a proxy on this machine that speaks TLS with the world: plain HTTP is answered under any name.
+    pub fn behind_proxy(mut self) -> Self {
+        self.hosts = Hosts::Any;
         self
     }
 
@@ -147,7 +147,7 @@ impl Server {
     }
 
     fn room(&self, from: SocketAddr) -> Option<Place> {
-        let place = self.connections.place(from.ip());
+        let place = self.tracker.connections.place(from.ip());
         place.inspect_err(|error| tracing::debug!(%from, %error, "a caller was not let in")).ok()
     }
 
@@ -164,7 +164,7 @@ impl Server {
                     return classic.serve(tcp).await;
                 }
                 if let (Ok(remote), Ok(local)) = (tcp.peer_addr(), tcp.local_addr()) {
-                    self.speak_http(Asker::new(None, remote, local), tcp).await;
+                    self.speak_http(Asker::new(None, remote, local).under(self.hosts), tcp).await;
                 }
             }
             // A port of the tracker alone has no peer behind it.

@@ -3,15 +3,29 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use axum::extract::State;
 use drizzle_model::PeerId;
 use drizzle_net::Ticket;
 use tokio::sync::Semaphore;
 
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::connections::{Connections, Room};
 use crate::encoding;
-use crate::limits::{LARGE_BODIES_BYTES, TICKET_LIFETIME};
+use crate::limits::{
+    CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, LARGE_BODIES_BYTES, LISTENERS_MAX, LISTENERS_PER_HOST_MAX,
+    TICKET_LIFETIME,
+};
+use crate::metrics::Metrics;
 use crate::network::Network;
+
+/// What every call gets.
+pub(crate) type App = State<Arc<Tracker>>;
+
+const CONNECTIONS: Room =
+    Room { connections_max: CONNECTIONS_MAX, connections_per_host_max: CONNECTIONS_PER_HOST_MAX };
+const LISTENERS: Room =
+    Room { connections_max: LISTENERS_MAX, connections_per_host_max: LISTENERS_PER_HOST_MAX };
 
 pub(crate) struct Tracker {
     pub(crate) network: Network,
@@ -20,6 +34,10 @@ pub(crate) struct Tracker {
     pub(crate) large_bodies: Semaphore,
     /// Whether classic peers are told of what native peers have.
     pub(crate) is_classic: AtomicBool,
+    pub(crate) connections: Arc<Connections>,
+    /// Streams of events.
+    pub(crate) listeners: Arc<Connections>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Tracker {
@@ -35,6 +53,9 @@ impl Tracker {
             catalogue,
             large_bodies: Semaphore::new(LARGE_BODIES_BYTES),
             is_classic: AtomicBool::new(false),
+            connections: Connections::new(CONNECTIONS),
+            listeners: Connections::new(LISTENERS),
+            metrics: Metrics::new(),
         }
     }
 

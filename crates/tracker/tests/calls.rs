@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use drizzle_model::{Bitmap, ChunkRun, ContentHash, ContentKind, FileKey, Mtime, RelPath};
 use drizzle_net::Identity;
-use drizzle_tracker::{Admission, Claim, ClientError, Have, Registration, Search};
+use drizzle_tracker::{Admission, Claim, ClientError, Have, Manner, Registration, Search};
 use world::{Tracker, client_of, key, peer_of, registration};
 
 const MIB: u64 = 1 << 20;
@@ -47,7 +47,8 @@ async fn what_one_peer_registers_another_finds() {
     assert_eq!(listed, [(&files[0].key, files[0].mtime, 1), (&files[1].key, files[1].mtime, 1)]);
     assert_eq!(listing.next, None);
 
-    let search = |pattern: &str, is_folded| Search { pattern: pattern.into(), is_folded };
+    let search =
+        |pattern: &str, is_folded| Search { pattern: pattern.into(), manner: Manner::Substring, is_folded };
     for (pattern, is_folded, count) in
         [("größe", true, 1), ("größe", false, 0), ("o", false, 2), ("& ?=%", true, 0)]
     {

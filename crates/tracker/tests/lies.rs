@@ -5,7 +5,7 @@
 mod world;
 
 use drizzle_model::{FileKey, RelPath};
-use drizzle_tracker::{ClientError, Search};
+use drizzle_tracker::{ClientError, Manner, Search};
 use serde_json::{Value, json};
 use world::liar::Liar;
 use world::{client_with, key};
@@ -86,7 +86,7 @@ async fn a_listing_that_leads_in_a_circle_is_not_followed() {
     let liar = Liar::start([("/v1/files", page.clone()), ("/v1/search", page)]).await;
     let client = client_with(liar.invite());
     let first = client.files(None, 9).await.unwrap().next.unwrap();
-    let search = Search { pattern: "x".into(), is_folded: false };
+    let search = Search { pattern: "x".into(), manner: Manner::Substring, is_folded: false };
     assert!(is_protocol(&client.files(Some(&first), 9).await, "where this one did, or before"));
     assert!(is_protocol(&client.search(&search, Some(&first), 9).await, "where this one did, or before"));
     let garbled = json!({"version": 1, "files": [], "next": "x"});

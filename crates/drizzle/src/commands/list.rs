@@ -1,7 +1,7 @@
 //! `drizzle list` and `drizzle search PATTERN`: what can be fetched.
 
 use drizzle_node::{Listing, Network, Node, TrackerError};
-use drizzle_tracker::Search;
+use drizzle_tracker::{Manner, Search};
 
 use super::choice::Whom;
 use super::session::{Session, asking};
@@ -20,7 +20,17 @@ pub(super) async fn all(context: &mut Context, args: ListArgs) -> Outcome {
 pub(super) async fn matching(context: &mut Context, args: SearchArgs) -> Outcome {
     let is_folded = context.sources.value(&settings::IGNORE_CASE, args.ignore_case)?.is_on();
     let whom = choice::whom(context, args.tracker, &args.nearby)?.ok_or_else(choice::none)?;
-    let search = Search { pattern: args.pattern, is_folded };
+    let is_glob = context.sources.value(&settings::GLOB, args.glob)?.is_on();
+    let is_prefix = context.sources.value(&settings::PREFIX, args.prefix)?.is_on();
+    let manner = match (is_glob, is_prefix) {
+        (false, false) => Manner::Substring,
+        (false, true) => Manner::Prefix,
+        (true, false) => Manner::Glob,
+        (true, true) => {
+            return Err(Failure::new(Kind::Usage, "expected glob or prefix, received both").into());
+        }
+    };
+    let search = Search { pattern: args.pattern, manner, is_folded };
     show(context, whom, async |network| network.search(&search).await).await
 }
 

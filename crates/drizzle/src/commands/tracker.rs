@@ -26,6 +26,7 @@ struct Plan {
     admission: Admission,
     is_announced: bool,
     is_classic: bool,
+    is_behind_proxy: bool,
 }
 
 pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
@@ -45,6 +46,7 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
     let invite = invite.to_string();
     let peer = network.id().to_string();
     let server = if plan.is_classic { server.with_classic() } else { server };
+    let server = if plan.is_behind_proxy { server.behind_proxy() } else { server };
     if let Some(path) = &plan.invite_file {
         let written = secret_file::write(path, &format!("{invite}\n"), Existing::Replace);
         written.map_err(|error| Failure::at_path(path, &error))?;
@@ -87,6 +89,7 @@ fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {
         admission: if is_open { Admission::Open } else { Admission::Invited },
         is_announced: sources.value(&settings::DISCOVERY, args.discovery)?.is_on(),
         is_classic,
+        is_behind_proxy: sources.value(&settings::BEHIND_PROXY, args.behind_proxy)?.is_on(),
     })
 }
 

@@ -103,10 +103,7 @@ impl RingDiscovery {
 
     /// What has the pattern in its name.
     pub(crate) async fn search(&self, search: &Search) -> Result<Vec<Listed>, RingError> {
-        let folded = |text: &str| if search.is_folded { text.to_lowercase() } else { text.to_owned() };
-        let pattern = folded(&search.pattern);
-        let all = self.list().await?;
-        Ok(all.into_iter().filter(|listed| folded(listed.key.name.as_str()).contains(&pattern)).collect())
+        Ok(search.among(self.list().await?, |listed| listed.key.name.as_str()))
     }
 
     /// What is called so, the newest first, with who has it.

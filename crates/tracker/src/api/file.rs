@@ -3,6 +3,7 @@
 use drizzle_directory::limits::CHUNKS_MAX;
 use drizzle_model::{ContentHash, ContentKind, FileKey, Mtime, ParseIdError, PathError, RelPath};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::encoding;
 
@@ -30,8 +31,10 @@ pub(crate) enum ShapeError {
     Cursor,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+/// What is shared under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = Kind)]
 pub(crate) enum KindDto {
     #[default]
     File,
@@ -39,11 +42,19 @@ pub(crate) enum KindDto {
 }
 
 /// A file's identity (S0.4).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Key)]
 pub(crate) struct KeyDto {
+    /// A relative path: parts of at most 255 bytes with a slash between them, none of them `.` or `..`, at most 3,072 bytes in all.
+    #[schema(min_length = 1, max_length = 3072)]
     name: String,
+    /// The BLAKE3 hash of the bytes, or of a folder's manifest.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     hash: String,
+    /// In bytes.
+    #[schema(maximum = 9007199254740991_u64)]
     size: u64,
+    #[schema(maximum = 16777216)]
     chunks: u32,
     #[serde(default)]
     kind: KindDto,
@@ -85,10 +96,13 @@ impl TryFrom<KeyDto> for FileKey {
 }
 
 /// A modification time: whole seconds since 1970, and nanoseconds above them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Mtime)]
 pub(crate) struct MtimeDto {
+    #[schema(minimum = -9007199254740991_i64, maximum = 9007199254740991_i64)]
     mtime: i64,
     #[serde(default)]
+    #[schema(maximum = 999999999)]
     mtime_ns: u32,
 }
 

@@ -4,6 +4,7 @@
 use drizzle_directory::{Claim, Have};
 use drizzle_model::{Bitmap, ChunkRun};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ShapeError;
 use crate::encoding;
@@ -11,13 +12,25 @@ use crate::encoding;
 /// About what a run costs in JSON, in bytes, to compare it with the sixth of a byte that a chunk costs in base64.
 const RUN_BYTES: usize = 12;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What of a file a peer has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = Have)]
 pub(crate) enum HaveDto {
+    /// Every chunk.
     All,
+    /// The first and the last chunk of each run, in order.
+    #[schema(value_type = Vec<Run>)]
     Runs(Vec<(u32, u32)>),
+    /// A bit for each chunk, in base64 (URL-safe, without padding); chunk 0 is the lowest bit of the first byte.
     Bits(String),
 }
+
+/// A run of chunks: the first and the last one.
+#[derive(ToSchema)]
+#[schema(value_type = Vec<u32>, min_items = 2, max_items = 2)]
+#[allow(dead_code, reason = "describes a pair, which is all that is read")]
+pub(crate) struct Run(Vec<u32>);
 
 impl HaveDto {
     fn of_bitmap(bitmap: &Bitmap) -> Self {

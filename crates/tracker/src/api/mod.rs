@@ -9,14 +9,15 @@ mod have;
 mod requests;
 
 pub(crate) use answers::{
-    FilesDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto, RenewedDto, VerdictDto, VerdictsDto,
+    ChangeDto, ChangesDto, DoneDto, FilesDto, HealthDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto,
+    RenewedDto, VerdictDto, VerdictsDto,
 };
 pub use file::Cursor;
 pub(crate) use file::{KeyDto, MtimeDto, ShapeError};
 pub(crate) use have::HaveDto;
 pub(crate) use requests::{
-    FileHavesDto, HavesDto, JoinDto, ListQuery, LocateQuery, RegisterDto, RegistrationDto, RenewDto,
-    ReportDto, SearchQuery, UnregisterDto,
+    ChangesQuery, EventsQuery, FileHavesDto, HavesDto, JoinDto, ListQuery, LocateQuery, MatchDto,
+    RegisterDto, RegistrationDto, RenewDto, ReportDto, SearchQuery, UnregisterDto,
 };
 
 /// Where each call is found.
@@ -31,5 +32,15 @@ pub(crate) mod path {
     pub(crate) const SEARCH: &str = "/v1/search";
     pub(crate) const LOCATE: &str = "/v1/locate";
     pub(crate) const REPORTS: &str = "/v1/reports";
+    pub(crate) const CHANGES: &str = "/v1/changes";
+    pub(crate) const EVENTS: &str = "/v1/events";
+    pub(crate) const OPENAPI: &str = "/v1/openapi.json";
+    pub(crate) const METRICS: &str = "/metrics";
     pub(crate) const HEALTH: &str = "/healthz";
+
+    /// All of them.
+    pub(crate) const ALL: [&str; 15] = [
+        JOIN, REGISTER, HAVES, UNREGISTER, RENEW, LEAVE, FILES, SEARCH, LOCATE, REPORTS, CHANGES, EVENTS,
+        OPENAPI, METRICS, HEALTH,
+    ];
 }

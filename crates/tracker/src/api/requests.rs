@@ -3,25 +3,33 @@
 use drizzle_directory::Registration;
 use drizzle_model::{ChunkRun, FileKey};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::have::{runs_from, runs_to};
+use super::have::{Run, runs_from, runs_to};
 use super::{HaveDto, KeyDto, MtimeDto, ShapeError};
 
-#[derive(Debug, Serialize, Deserialize)]
+/// What joining takes.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Join)]
 pub(crate) struct JoinDto {
     /// The proof of the join secret, in base64; needed unless the network is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proof: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Files that a peer registers.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Register)]
 pub(crate) struct RegisterDto {
     /// Where the peer serves, at the address from which it calls.
+    #[schema(minimum = 1, maximum = 65535)]
     pub(crate) port: u16,
     pub(crate) files: Vec<RegistrationDto>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// A file, and what of it the peer has.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Registration)]
 pub(crate) struct RegistrationDto {
     #[serde(flatten)]
     key: KeyDto,
@@ -47,15 +55,20 @@ impl TryFrom<RegistrationDto> for Registration {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Chunks that came since.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Haves)]
 pub(crate) struct HavesDto {
     pub(crate) files: Vec<FileHavesDto>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Chunks of one file.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = FileHaves)]
 pub(crate) struct FileHavesDto {
     #[serde(flatten)]
     key: KeyDto,
+    #[schema(value_type = Vec<Run>)]
     runs: Vec<(u32, u32)>,
 }
 
@@ -69,48 +82,124 @@ impl FileHavesDto {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Files that are taken back.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Unregister)]
 pub(crate) struct UnregisterDto {
     pub(crate) files: Vec<KeyDto>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Where the peer serves now.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Renew)]
 pub(crate) struct RenewDto {
     /// None for a peer that only asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 65535)]
     pub(crate) port: Option<u16>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// A peer that gave wrong bytes.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Report)]
 pub(crate) struct ReportDto {
     #[serde(flatten)]
     pub(crate) key: KeyDto,
     /// The peer that gave wrong bytes.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub(crate) source: String,
-    /// What was wrong, for whoever reads the tracker's log.
+    /// What was wrong, for whoever reads the tracker's log; at most 256 bytes.
     #[serde(default)]
+    #[schema(max_length = 256)]
     pub(crate) reason: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Which part of a listing.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// What the page before gave as `next`.
     pub(crate) after: Option<String>,
-    pub(crate) limit: Option<usize>,
+    /// How many files at most; never more than 1,000, and at least one.
+    pub(crate) limit: Option<u32>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// How names are compared with what is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = Match)]
+pub(crate) enum MatchDto {
+    /// It is a part of the name.
+    #[default]
+    Substring,
+    /// The name begins with it.
+    Prefix,
+    /// It is a glob for the whole name: `*` any characters, `?` one, `[a-z]` and `[!a-z]` one of a set or none of it.
+    Glob,
+}
+
+impl MatchDto {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Substring => "substring",
+            Self::Prefix => "prefix",
+            Self::Glob => "glob",
+        }
+    }
+}
+
+/// What is looked for, and which part of what is found.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SearchQuery {
+    /// What names are compared with.
+    #[param(max_length = 512)]
     pub(crate) q: String,
+    /// How they are compared: `substring` unless something else is said.
     #[serde(default)]
+    #[param(inline, required = false)]
+    pub(crate) r#match: MatchDto,
+    /// Whether capital and small letters are the same.
+    #[serde(default)]
+    #[param(required = false)]
     pub(crate) fold: bool,
+    /// What the page before gave as `next`.
     pub(crate) after: Option<String>,
-    pub(crate) limit: Option<usize>,
+    /// How many files at most; never more than 1,000, and at least one.
+    pub(crate) limit: Option<u32>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// What is to be located: one of both.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct LocateQuery {
+    /// All contents of that name.
     pub(crate) name: Option<String>,
+    /// That content, whatever its names.
     pub(crate) hash: Option<String>,
+}
+
+/// Which changes.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ChangesQuery {
+    /// A version that an answer gave.
+    pub(crate) since: u64,
+    /// How many changes at most; never more than 1,000, and at least one.
+    pub(crate) limit: Option<u32>,
+}
+
+/// Where a stream of events begins.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventsQuery {
+    /// A version that an answer gave; without it only what changes from now on is told. The header `Last-Event-ID` counts before it.
+    pub(crate) since: Option<u64>,
 }
 
 #[cfg(test)]

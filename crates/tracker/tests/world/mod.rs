@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub(crate) mod liar;
+pub(crate) mod plain;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -87,6 +88,14 @@ impl Tracker {
 
     pub(crate) fn invite(&self) -> Invite {
         self.server.network().invite(vec![self.address.into()])
+    }
+
+    /// The header that lets a caller ask over plain HTTP; none in an open network.
+    pub(crate) fn bearer(&self) -> String {
+        let invite = self.invite();
+        let text = invite.to_string();
+        let secret = invite.secret.and_then(|_| text.rsplit('/').next());
+        secret.map(|secret| format!("authorization: Bearer {secret}\r\n")).unwrap_or_default()
     }
 
     /// A client of a new peer that has the invite.

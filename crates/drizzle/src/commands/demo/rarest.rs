@@ -1,6 +1,6 @@
 //! Two holders, one of them partial: whoever fetches asks the full one first for what the partial one lacks.
 //!
-//! The fetch has one request at a time at each holder, so the order in which chunks come is that of its requests.
+//! The fetch has few requests at a time at each holder, so the order in which chunks come is nearly that of its requests.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,10 +16,12 @@ const BYTES: usize = 4 << 20;
 const NAME: &str = "film.bin";
 /// How many chunks the partial holder has when the fetch begins, at the least.
 const HELD: usize = 24;
-/// The partial holder gets a chunk every 60 ms or so, ...
-const CRAWL: &str = "1M";
+/// The partial holder gets a chunk every 130 ms or so, ...
+const CRAWL: &str = "500k";
 /// ... and whoever fetches is through before that gives it many more, but not before it knows both of them.
 const WALK: &str = "6M";
+/// Enough that the partial holder, which hears a request only between two chunks that it gets itself, always has some.
+const REQUESTS: &str = "16";
 /// The share of rare chunks among the first ones from the full holder; by chance alone it would be some half.
 const RARE_PERCENT_MIN: usize = 85;
 /// Less than this on either side would show nothing.
@@ -45,11 +47,11 @@ pub(super) async fn play(stage: &mut Stage, output: &mut Output) -> Result<(), S
     stage.tell(
         output,
         format!(
-            "Part has {} chunks now. Eve fetches it, asking for one chunk at a time of each.",
+            "Part has {} chunks now. Eve fetches it, asking for a few chunks at a time of each.",
             before.len()
         ),
     )?;
-    let eve = stage.get("Eve", &full.link, &["--max-requests", "1", "--limit-down", WALK])?;
+    let eve = stage.get("Eve", &full.link, &["--max-requests", REQUESTS, "--limit-down", WALK])?;
     let events = stage.until_end(output, "Eve").await?;
     let code = eve.code();
     if code != Some(0) {

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Geometry, Mtime, PeerId, Time};
 
-use crate::changes::ChangeLog;
 use crate::directory::{Directory, NotServing, UnknownPeer, usage};
 use crate::files::{File, FileId};
 use crate::holdings::Holding;
@@ -160,24 +159,6 @@ impl Directory {
         Ok(files.into_iter().map(register_one).collect())
     }
 
-    /// Puts a file of an earlier directory in, in the order in which they were first registered; whoever holds it registers it
-    /// afterwards. What nobody has registered when [`Directory::restored`] is called stays as a file of the past.
-    pub fn restore(&mut self, key: FileKey, mtime: Mtime, registrar: PeerId) {
-        if self.files.id(&key).is_some() {
-            return;
-        }
-        self.version.advance();
-        self.past.put(Arc::new(key), Origin { mtime, registrar, registered: self.version });
-    }
-
-    /// Everything of an earlier directory is in.
-    pub fn restored(&mut self) {
-        self.version.advance();
-        self.past.trim();
-        // Nobody has a copy from before this moment.
-        self.changes = ChangeLog::since(self.version);
-    }
-
     /// Forgets that the peer holds these files.
     pub fn unregister<'a>(
         &mut self,
@@ -216,11 +197,7 @@ impl Directory {
         check_shape(&key)?;
         let known = self.files.id(&key);
         self.check_room(number, &key, known, &claim)?;
-        let holding = match claim {
-            Claim::All => Holding::All,
-            Claim::Runs(runs) => of_runs(&key, &runs)?,
-            Claim::Bits(bits) => of_bits(&key, bits)?,
-        };
+        let holding = holding_of(&key, claim)?;
         let file = known.unwrap_or_else(|| self.add_file(key, mtime, peer));
         if let Some(of_file) = self.files.file_mut(file)
             && of_file.mtime < mtime
@@ -235,7 +212,7 @@ impl Directory {
     }
 
     /// Whether the quotas allow the claim. Asked before a bit of it is stored.
-    fn check_room(
+    pub(crate) fn check_room(
         &self,
         number: PeerNumber,
         key: &FileKey,
@@ -307,7 +284,7 @@ fn check_mtime(mtime: Mtime, max: Mtime) -> Result<(), RegisterError> {
 
 /// Whether a content of that size can have so many chunks. A folder's chunks hold whole files or parts of them, at
 /// least a byte each.
-fn check_shape(key: &FileKey) -> Result<(), RegisterError> {
+pub(crate) fn check_shape(key: &FileKey) -> Result<(), RegisterError> {
     if key.chunks > CHUNKS_MAX {
         return Err(RegisterError::TooManyChunks { received: key.chunks });
     }
@@ -336,6 +313,14 @@ fn check_runs(key: &FileKey, runs: &[ChunkRun]) -> Result<(), RegisterError> {
         next = last + 1;
     }
     Ok(())
+}
+
+pub(crate) fn holding_of(key: &FileKey, claim: Claim) -> Result<Holding, RegisterError> {
+    match claim {
+        Claim::All => Ok(Holding::All),
+        Claim::Runs(runs) => of_runs(key, &runs),
+        Claim::Bits(bits) => of_bits(key, bits),
+    }
 }
 
 fn of_runs(key: &FileKey, runs: &[ChunkRun]) -> Result<Holding, RegisterError> {

@@ -284,23 +284,35 @@ fn first_version(clock: &dyn Clock) -> Version {
 
 /// A directory of what the store knows. What is more than the limits of today allow is left out.
 fn restore(clock: &dyn Clock, store: &mut impl Store) -> Result<Directory, StoreError> {
-    const MTIME_MAX: Mtime = Mtime::from_seconds(i64::MAX);
     let now = clock.now();
+    let (mut files, mut peers) = (Vec::new(), Vec::new());
+    // The one that was told last.
+    let mut holder = None;
     let (mut directory, mut left_out) = (Directory::starting_at(first_version(clock)), 0_u64);
     store.load(&mut |known| {
         let is_taken = match known {
             Known::File { key, mtime, registrar, .. } => {
-                directory.restore(key, mtime, registrar);
-                true
+                files.push(directory.restore(key, mtime, registrar));
+                files.last().is_some_and(Option::is_some)
             }
-            Known::Peer { peer, address } => directory.join(now, peer, Some(address)).is_ok(),
-            Known::Holding { peer, file } => directory
-                .register(now, &peer, [file], MTIME_MAX)
-                .is_ok_and(|verdicts| verdicts.iter().all(Result::is_ok)),
+            Known::Peer { peer, address } => {
+                holder = directory.join(now, peer, Some(address)).ok();
+                peers.push(peer);
+                holder.is_some()
+            }
+            Known::Holding { file, claim } => match (holder, files.get(file).copied().flatten()) {
+                (Some(holder), Some(file)) => directory.restore_holding(holder, file, claim).is_ok(),
+                _ => false,
+            },
         };
         left_out += u64::from(!is_taken);
     })?;
     directory.restored();
+    // A large catalogue takes its time, and leases begin when all of it is there.
+    for peer in peers {
+        // There is room for who is there already, or was left out.
+        let _ = directory.renew(clock.now(), &peer, None);
+    }
     let stats = directory.stats();
     tracing::info!(
         peers = stats.peers,

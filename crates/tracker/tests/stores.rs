@@ -96,11 +96,10 @@ fn known(store: &mut impl Store) -> Vec<Known> {
 /// Files that nobody holds are forgotten sooner or later, as the directory does when there are too many.
 fn forgettable(store: &mut impl Store) -> Option<Change> {
     let all = known(store);
-    let is_held = |key: &FileKey| {
-        all.iter().any(|known| matches!(known, Known::Holding { file, .. } if file.key == *key))
-    };
-    let mut files = all.iter().filter_map(|known| match known {
-        Known::File { key, .. } if !is_held(key) => Some(key),
+    let is_held =
+        |number| all.iter().any(|known| matches!(known, Known::Holding { file, .. } if *file == number));
+    let mut files = all.iter().enumerate().filter_map(|(number, known)| match known {
+        Known::File { key, .. } if !is_held(number) => Some(key),
         _ => None,
     });
     files.next().map(|key| Change::Forgotten { key: Arc::new(key.clone()) })
@@ -117,7 +116,8 @@ proptest! {
         let mut disk = DiskStore::open(dir.path()).unwrap();
         let mut memory = MemoryStore::default();
         for (mut changes, is_reopened) in transactions {
-            changes.extend(forgettable(&mut memory));
+            // Before anybody can hold it again.
+            changes.splice(0..0, forgettable(&mut memory));
             disk.commit(&changes).unwrap();
             memory.commit(&changes).unwrap();
             if is_reopened {

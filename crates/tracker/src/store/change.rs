@@ -79,12 +79,12 @@ pub enum Known {
         /// Where it served.
         address: SocketAddr,
     },
-    /// What a peer held of a file. The claim is never about all chunks one by one.
+    /// What the peer that was told last held of a file. The claim is never about all chunks one by one.
     Holding {
-        /// Who.
-        peer: PeerId,
-        /// What, and which chunks of it.
-        file: Registration,
+        /// Of which file, of all that were told, counted from 0.
+        file: usize,
+        /// Which chunks.
+        claim: Claim,
     },
 }
 

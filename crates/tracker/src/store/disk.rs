@@ -148,10 +148,15 @@ fn load(database: &Database, tell: &mut dyn FnMut(Known)) -> Result<(), Trouble>
         files.push((file_row(row.value())?, key));
     }
     files.sort_unstable_by_key(|(row, _)| row.number);
-    for (row, key) in &files {
-        let FileRow { mtime, registrar, unix_s, .. } = *row;
-        tell(Known::File { key: key.clone(), mtime, registrar, unix_s });
-    }
+    // Of each only its number and its count of chunks are needed from here on.
+    let files: Vec<(u64, u32)> = files
+        .into_iter()
+        .map(|(FileRow { number, mtime, registrar, unix_s }, key)| {
+            let chunks = key.chunks;
+            tell(Known::File { key, mtime, registrar, unix_s });
+            (number, chunks)
+        })
+        .collect();
     let mut peers = Vec::new();
     for record in transaction.open_table(PEERS)?.iter()? {
         let (peer, row) = record?;
@@ -167,11 +172,10 @@ fn load(database: &Database, tell: &mut dyn FnMut(Known)) -> Result<(), Trouble>
             let (pair, bits) = record?;
             let (_, file) = pair.value();
             // One whose file was forgotten at the very moment when it was let go.
-            let Ok(at) = files.binary_search_by_key(&file, |(row, _)| row.number) else { continue };
-            let (FileRow { mtime, .. }, key) = &files[at];
-            let claim = codec::claim_from_bytes(key.chunks, bits.value())
+            let Ok(at) = files.binary_search_by_key(&file, |(number, _)| *number) else { continue };
+            let claim = codec::claim_from_bytes(files[at].1, bits.value())
                 .ok_or(Trouble::Damage("a peer holds chunks that its file does not have"))?;
-            tell(Known::Holding { peer, file: Registration { key: key.clone(), mtime: *mtime, claim } });
+            tell(Known::Holding { file: at, claim });
         }
     }
     Ok(())

@@ -52,11 +52,9 @@ impl Store for MemoryStore {
         }
         for &(peer, Peer { address, ref holdings }) in content.peers.values() {
             tell(Known::Peer { peer, address });
-            for (key, file) in content.files.values() {
+            for (file, (key, _)) in content.files.values().enumerate() {
                 if let Some(bits) = holdings.get(key) {
-                    let claim = bits.clone().map_or(Claim::All, Claim::Bits);
-                    let file = Registration { key: key.clone(), mtime: file.mtime, claim };
-                    tell(Known::Holding { peer, file });
+                    tell(Known::Holding { file, claim: bits.clone().map_or(Claim::All, Claim::Bits) });
                 }
             }
         }

@@ -12,5 +12,6 @@ mod statistics;
 mod subject;
 pub(crate) mod swarm;
 mod tables;
+pub(crate) mod tracker;
 pub(crate) mod transfer;
 mod usage;

@@ -30,6 +30,8 @@ enum Bench {
     Transfer(bench::transfer::Options),
     /// One seed to many peers in the lab: time of the last, what the seed sent; writes docs/benchmarks.md
     Swarm(bench::swarm::Options),
+    /// A tracker with a hundred thousand peers: memory, renewals, pages; writes docs/benchmarks.md
+    Tracker(bench::tracker::Options),
 }
 
 /// Does what the command line asks.
@@ -38,6 +40,7 @@ pub fn run() -> ExitCode {
         Task::Tidy => tidy(),
         Task::Bench(Bench::Transfer(options)) => finish(bench::transfer::run(&options)),
         Task::Bench(Bench::Swarm(options)) => finish(bench::swarm::run(&options)),
+        Task::Bench(Bench::Tracker(options)) => finish(bench::tracker::run(&options)),
         Task::Lab(options) => finish(lab::run(&options)),
     }
 }

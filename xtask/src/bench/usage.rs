@@ -63,8 +63,21 @@ fn memory_peak(group: Pid) -> u64 {
         .sum()
 }
 
+/// What the processes of a group have in memory now, in bytes.
+pub(crate) fn resident(group: Pid) -> u64 {
+    let of_each = members(group).into_iter().filter_map(|member| {
+        let status = fs::read_to_string(format!("/proc/{}/status", member.pid)).ok()?;
+        Some(field(&status, "VmRSS:"))
+    });
+    of_each.sum()
+}
+
 fn high_water(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    field(status, "VmHWM:")
+}
+
+fn field(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex};
 
 use drizzle_model::{ChunkRun, ContentHash, ContentKind, FileKey, Invite, Mtime, PeerId, RelPath};
 use drizzle_net::{Dialer, Identity};
-use drizzle_tracker::{Claim, Client, Have, Registration};
+use drizzle_tracker::{Claim, Client, ClientError, Have, Registration};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
 
+use crate::disks::{SmallDisk, fill, is_root};
 use crate::support::home::Home;
 use crate::support::swarm::Tracker;
 use crate::support::words;
@@ -178,6 +179,39 @@ fn what_was_acknowledged_survives_every_kill() {
             eprintln!("round {round}: {all} files acknowledged so far, none lost");
         }
     }
+}
+
+/// B4: a disk that becomes full under a tracker. Peers are told that it is the tracker's disk, and nothing is acknowledged; with room
+/// again all goes on, and what was acknowledged before and after survives a kill. On a disk without room no tracker starts.
+#[test]
+fn a_tracker_whose_disk_is_full_acknowledges_nothing() {
+    if !is_root("mount a small disk") {
+        return;
+    }
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mount(home.join("data"), "8m") else { return };
+    let runtime = Runtime::new().unwrap();
+    let tracker = Tracker::start_at(home, "0", words![]);
+    let (filler, peer) = (tracker.home.join("data/filler"), Peer::new(tracker.invite()));
+    let step = || runtime.block_on(peer.step());
+    (0..10).for_each(|_| step().unwrap());
+    fill(&filler);
+    while step().is_some() {}
+    let lost = runtime.block_on(peer.client.register(1, &[])).unwrap_err();
+    assert!(matches!(&lost, ClientError::Busy { reason } if reason.contains("disk")), "{lost}");
+    std::fs::remove_file(&filler).unwrap();
+    while step().is_none() {}
+
+    let port = tracker.listen.port().to_string();
+    tracker.process.end_by(Signal::KILL);
+    let tracker = Tracker::start_at(tracker.home, &port, words![]);
+    runtime.block_on(peer.check(&Peer::new(tracker.invite()).client));
+    tracker.process.end_by(Signal::TERM).assert_code(0);
+    std::fs::remove_file(tracker.home.join("data/catalogue.redb")).unwrap();
+    fill(&filler);
+    let full = tracker.home.run(words!["tracker", "127.0.0.1", "0", "--data", tracker.home.join("data")]);
+    full.assert_error(6, "disk", "catalogue.redb");
+    drop(disk);
 }
 
 /// A catalogue that is damaged, and one that another tracker has open, are told with what to do (exit 6).

@@ -20,7 +20,7 @@ use crate::support::words;
 const NOBODY: u32 = 65_534;
 
 /// Whether this is root, who alone can be another user or mount something; says so if not.
-fn is_root(what: &str) -> bool {
+pub(crate) fn is_root(what: &str) -> bool {
     let is_root = geteuid().is_root();
     if !is_root {
         eprintln!("skipped, since only root can {what}");
@@ -128,11 +128,11 @@ fn another_file_of_the_name_stays() {
 }
 
 /// A small file system, unmounted when this is dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// None where this machine does not allow it.
-    fn mount(at: PathBuf, size: &str) -> Option<Self> {
+    pub(crate) fn mount(at: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
         let options = format!("size={size}");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&at).status();
@@ -151,7 +151,7 @@ impl Drop for SmallDisk {
 }
 
 /// Fills the disk to its last byte.
-fn fill(path: &Path) {
+pub(crate) fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
     let block = vec![1; 4096];
     while file.write_all(&block).is_ok() {}

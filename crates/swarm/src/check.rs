@@ -8,7 +8,7 @@ use drizzle_model::ChunkIndex;
 
 use crate::config::{Mode, REQUESTS_PER_PEER_MAX};
 use crate::fetching::Asked;
-use crate::peer::{Peer, Request};
+use crate::peer::{Peer, Request, Upload};
 use crate::swarm::Swarm;
 
 impl Swarm {
@@ -30,8 +30,8 @@ impl Swarm {
         same("open requests", requests, self.fetch.requests)?;
         let queues = self.peers.values().filter(|peer| peer.is_queue()).count();
         same("queues", queues, self.fetch.intake.queues)?;
-        let started: u64 = self.peers.values().map(|peer| peer.started_bytes).sum();
-        law(started == self.fetch.intake.started_bytes, "the bytes started are those of all peers")?;
+        let soon: u64 = self.peers.values().map(|peer| peer.soon_bytes).sum();
+        law(soon == self.fetch.intake.soon_bytes, "the bytes to come soon are those of all peers")?;
         for chunk in self.sizes_chunks() {
             let states =
                 [self.have.contains(chunk), asked.contains_key(&chunk), self.fetch.free.contains(chunk)];
@@ -49,7 +49,7 @@ impl Swarm {
         for request in self.peers.values().flat_map(|peer| &peer.requests) {
             let asked = asked.entry(request.chunk).or_default();
             asked.copies += 1;
-            asked.started += u8::from(request.is_started);
+            asked.started += u8::from(request.is_started());
         }
         asked
     }
@@ -63,8 +63,9 @@ impl Swarm {
     }
 
     fn check_uploads(&self) -> Result<(), String> {
-        let uploads = self.peers.values().map(|peer| peer.uploads.len()).sum();
-        same("uploads", uploads, self.serve.uploads)?;
+        let has_place = |upload: &&Upload| !upload.is_aside;
+        let uploads = self.peers.values().flat_map(|peer| &peer.uploads).filter(has_place).count();
+        same("uploads that have a place", uploads, self.serve.uploads)?;
         let wants = self.peers.values().map(|peer| peer.wants.len()).sum();
         same("wants", wants, self.serve.wants)
     }
@@ -77,19 +78,11 @@ impl Swarm {
     }
 
     fn check_peer(&self, peer: &Peer) -> Result<(), String> {
-        let due = |is_counted: fn(&Request) -> bool| -> u64 {
-            peer.requests
-                .iter()
-                .filter(|request| is_counted(request))
-                .map(|request| u64::from(request.due_bytes))
-                .sum()
-        };
-        law(due(|_| true) == peer.due_bytes, "the bytes due are those of the requests")?;
-        law(
-            due(|request| request.is_started) == peer.started_bytes,
-            "the bytes started are those of the requests",
-        )?;
-        let started = peer.requests.iter().filter(|request| request.is_started).count();
+        let due: u64 = peer.requests.iter().map(|request| u64::from(request.due_bytes)).sum();
+        law(due == peer.due_bytes, "the bytes due are those of the requests")?;
+        let soon: u64 = peer.requests.iter().map(Request::soon_bytes).sum();
+        law(soon == peer.soon_bytes, "the bytes to come soon are those of the requests")?;
+        let started = peer.requests.iter().filter(|request| request.is_started()).count();
         same("requests started", started, peer.started)?;
         law(peer.requests.len() <= REQUESTS_PER_PEER_MAX, "no peer is asked for too much")?;
         let is_had = peer.requests.iter().all(|request| peer.have.contains(request.chunk));

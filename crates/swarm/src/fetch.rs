@@ -176,7 +176,9 @@ impl Swarm {
         let sender = self.peers.values().find_map(|peer| Some((peer, peer.request(chunk)?)));
         sender.is_some_and(|(peer, request)| {
             let left = u128::from(request.due_bytes) * u128::from(other.pace.rate());
-            !peer.is_usable() || left > 2 * u128::from(self.sizes.bytes(chunk)) * u128::from(peer.pace.rate())
+            !peer.is_usable()
+                || request.creeps
+                || left > 2 * u128::from(self.sizes.bytes(chunk)) * u128::from(peer.pace.rate())
         })
     }
 

@@ -10,6 +10,7 @@ use crate::event::PeerKey;
 use crate::intake::Intake;
 use crate::peer::Request;
 use crate::rarity::Rarity;
+use crate::through::Through;
 
 /// Of how many peers a chunk is asked, and how many of them have begun to send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +34,8 @@ pub(crate) struct Fetch {
     /// Whether a chunk became free since all were looked at.
     pub(crate) is_freed: bool,
     pub(crate) intake: Intake,
+    /// Chunks that came.
+    pub(crate) through: Through,
     /// When it was said last that chunks are missing that nobody has.
     pub(crate) starved_at: Option<Time>,
 }
@@ -51,6 +54,7 @@ impl Fetch {
             requests: 0,
             is_freed: false,
             intake: Intake::new(),
+            through: Through::default(),
             starved_at: None,
         }
     }
@@ -67,7 +71,7 @@ impl Fetch {
         self.requests -= 1;
         let Some(asked) = self.asked.get_mut(&request.chunk) else { return };
         asked.copies -= 1;
-        asked.started -= u8::from(request.is_started);
+        asked.started -= u8::from(request.is_started());
         if asked.copies == 0 {
             self.asked.remove(&request.chunk);
             self.free.insert(request.chunk);

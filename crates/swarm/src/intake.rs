@@ -34,8 +34,8 @@ const QUEUES_MORE: usize = 4;
 
 /// The state of what comes in.
 pub(crate) struct Intake {
-    /// What is due of requests that have started, in bytes.
-    pub(crate) started_bytes: u64,
+    /// What is due of requests that have started and do not creep, in bytes.
+    pub(crate) soon_bytes: u64,
     /// Peers that were asked and have started nothing.
     pub(crate) queues: usize,
     queues_max: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Intake {
 impl Intake {
     pub(crate) fn new() -> Self {
         Self {
-            started_bytes: 0,
+            soon_bytes: 0,
             queues: 0,
             queues_max: QUEUES_MIN,
             ahead: 2 * HALF_CHUNKS_MIN,
@@ -74,13 +74,13 @@ impl Intake {
 
     /// Counts a peer in. Whoever changes a peer's requests counts it out before and in again afterwards.
     pub(crate) fn count_in(&mut self, peer: &Peer) {
-        self.started_bytes += peer.started_bytes;
+        self.soon_bytes += peer.soon_bytes;
         self.queues += usize::from(peer.is_queue());
     }
 
     /// Counts a peer out.
     pub(crate) fn count_out(&mut self, peer: &Peer) {
-        self.started_bytes -= peer.started_bytes;
+        self.soon_bytes -= peer.soon_bytes;
         self.queues -= usize::from(peer.is_queue());
     }
 
@@ -116,7 +116,7 @@ impl Intake {
     /// Whether what has started is enough, where chunks have so many bytes on average.
     pub(crate) fn is_enough(&self, chunk_bytes: u64) -> bool {
         let ahead = chunk_bytes * self.ahead / 2;
-        self.started_bytes >= ahead.max(self.rate / 1000 * LEAD_MS)
+        self.soon_bytes >= ahead.max(self.rate / 1000 * LEAD_MS)
     }
 
     pub(crate) fn ahead_half_chunks(&self) -> usize {

@@ -28,6 +28,7 @@ mod news;
 mod pace;
 mod patience;
 mod peer;
+mod places;
 mod random;
 mod rarity;
 mod serve;
@@ -36,6 +37,7 @@ mod sizes;
 mod slots;
 mod sources;
 mod swarm;
+mod through;
 
 pub use config::{Config, CountCopies, Mode, Policy, REQUESTS_PER_PEER_MAX, TieBreak, UploadOrder};
 pub use event::{DropReason, Input, Output, PeerKey, Refusal};

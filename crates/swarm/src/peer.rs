@@ -11,6 +11,8 @@ use crate::pace::Pace;
 /// byte between them, and after the last of these at most.
 const REST_MIN: Duration = Duration::from_millis(500);
 const REST_MAX: Duration = Duration::from_secs(8);
+/// One that creeps may be let alone for longer: all that is lost is its creeping.
+const CREEP_REST_MAX: Duration = Duration::from_secs(60);
 
 /// A chunk that was asked for.
 pub(crate) struct Request {
@@ -18,8 +20,28 @@ pub(crate) struct Request {
     pub(crate) asked_at: Time,
     /// How many of its bytes have not come yet.
     pub(crate) due_bytes: u32,
-    /// Whether the other end has begun to send it. Until then it is in a queue there.
-    pub(crate) is_started: bool,
+    /// When the other end began to send it. Until then it is in a queue there.
+    pub(crate) started_at: Option<Time>,
+    /// Whether it has been found to creep: it counts for nothing in what is to come soon.
+    pub(crate) creeps: bool,
+}
+
+impl Request {
+    pub(crate) fn is_started(&self) -> bool {
+        self.started_at.is_some()
+    }
+
+    /// How many of its bytes are to come soon.
+    pub(crate) fn soon_bytes(&self) -> u64 {
+        if self.is_started() && !self.creeps { u64::from(self.due_bytes) } else { 0 }
+    }
+
+    /// Whether, at the rate at which it has come so far, the rest needs more than `time`.
+    pub(crate) fn needs_more_than(&self, time: Duration, now: Time, chunk_bytes: u32) -> bool {
+        let Some(started_at) = self.started_at else { return false };
+        let come = u128::from(chunk_bytes.saturating_sub(self.due_bytes));
+        u128::from(self.due_bytes) * (now - started_at).as_nanos() > come * time.as_nanos()
+    }
 }
 
 /// What came of a chunk.
@@ -42,6 +64,9 @@ pub(crate) struct Want {
 pub(crate) struct Upload {
     pub(crate) chunk: ChunkIndex,
     pub(crate) since: Time,
+    /// Whether it has been told to stop, or has lost its place: see [`crate::places`].
+    pub(crate) is_stopped: bool,
+    pub(crate) is_aside: bool,
 }
 
 /// Whether a peer is asked for chunks.
@@ -50,7 +75,16 @@ pub(crate) enum Standing {
     /// It is.
     Usable,
     /// It failed, and is left alone until then. Its chunks do not count as held meanwhile.
-    Resting { until: Time },
+    Resting { until: Time, why: Failing },
+}
+
+/// How a peer failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// It sent nothing, or would not: the next byte ends its rest.
+    Silent,
+    /// It creeps: bytes are no sign that it will be better.
+    Creeping,
 }
 
 /// One peer.
@@ -60,15 +94,17 @@ pub(crate) struct Peer {
     pub(crate) standing: Standing,
     /// Failures without a byte between them.
     pub(crate) failures: u32,
+    /// How often it was found to creep, without a chunk that came in time between them.
+    pub(crate) creeps: u32,
     /// Since when it owes us bytes and none came; none when nothing is due.
     pub(crate) quiet_since: Option<Time>,
     /// When bytes came from it last.
     pub(crate) progress_at: Option<Time>,
     /// What it was asked for, the oldest first.
     pub(crate) requests: Vec<Request>,
-    /// What is due of `requests`, and of those among them that have started, in bytes.
+    /// What is due of `requests`, and of those among them that have started and do not creep, in bytes.
     pub(crate) due_bytes: u64,
-    pub(crate) started_bytes: u64,
+    pub(crate) soon_bytes: u64,
     /// How many of `requests` have started.
     pub(crate) started: usize,
     pub(crate) pace: Pace,
@@ -90,11 +126,12 @@ impl Peer {
             have,
             standing: Standing::Usable,
             failures: 0,
+            creeps: 0,
             quiet_since: None,
             progress_at: None,
             requests: Vec::new(),
             due_bytes: 0,
-            started_bytes: 0,
+            soon_bytes: 0,
             started: 0,
             pace: Pace::new(),
             is_hungry: false,
@@ -123,13 +160,25 @@ impl Peer {
         self.uploads.iter().any(|upload| upload.chunk == chunk)
     }
 
+    /// Notes that the upload of a chunk is to stop; says whether there is one.
+    pub(crate) fn stop_upload(&mut self, chunk: ChunkIndex) -> bool {
+        let upload = self.uploads.iter_mut().find(|upload| upload.chunk == chunk);
+        upload.map(|upload| upload.is_stopped = true).is_some()
+    }
+
     /// Notes that a chunk of so many bytes was asked for.
     pub(crate) fn add_request(&mut self, now: Time, chunk: ChunkIndex, bytes: u32) {
         if self.requests.is_empty() {
             self.pace.start(now);
             self.quiet_since = Some(now);
         }
-        self.requests.push(Request { chunk, asked_at: now, due_bytes: bytes, is_started: false });
+        self.requests.push(Request {
+            chunk,
+            asked_at: now,
+            due_bytes: bytes,
+            started_at: None,
+            creeps: false,
+        });
         self.due_bytes += u64::from(bytes);
     }
 
@@ -138,10 +187,8 @@ impl Peer {
         let at = self.requests.iter().position(|request| request.chunk == chunk)?;
         let request = self.requests.remove(at);
         self.due_bytes -= u64::from(request.due_bytes);
-        if request.is_started {
-            self.started -= 1;
-            self.started_bytes -= u64::from(request.due_bytes);
-        }
+        self.started -= usize::from(request.is_started());
+        self.soon_bytes -= request.soon_bytes();
         if self.requests.is_empty() {
             self.quiet_since = None;
         }
@@ -158,24 +205,37 @@ impl Peer {
         let Some(request) = self.requests.iter_mut().find(|request| request.chunk == chunk) else {
             return Arrival { bytes: 0, is_first: false };
         };
-        let is_first = !request.is_started;
+        let is_first = !request.is_started();
         if is_first {
-            request.is_started = true;
+            request.started_at = Some(now);
             self.started += 1;
-            self.started_bytes += u64::from(request.due_bytes);
             self.pace.answered(now - request.asked_at);
+            self.soon_bytes += request.soon_bytes();
         }
         let bytes = bytes.min(request.due_bytes);
+        self.soon_bytes -= request.soon_bytes();
         request.due_bytes -= bytes;
+        self.soon_bytes += request.soon_bytes();
         self.due_bytes -= u64::from(bytes);
-        self.started_bytes -= u64::from(bytes);
         Arrival { bytes, is_first }
     }
 
+    /// Notes that a request creeps.
+    pub(crate) fn mark_creeping(&mut self, chunk: ChunkIndex) {
+        if let Some(request) = self.requests.iter_mut().find(|request| request.chunk == chunk) {
+            self.soon_bytes -= request.soon_bytes();
+            request.creeps = true;
+        }
+    }
+
     /// Lets the peer rest after a failure.
-    pub(crate) fn rest(&mut self, now: Time) {
-        let doubled = REST_MIN.saturating_mul(1 << self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        self.standing = Standing::Resting { until: now + doubled.min(REST_MAX) };
+    pub(crate) fn rest(&mut self, now: Time, why: Failing) {
+        let (count, longest) = match why {
+            Failing::Silent => (&mut self.failures, REST_MAX),
+            Failing::Creeping => (&mut self.creeps, CREEP_REST_MAX),
+        };
+        let doubled = REST_MIN.saturating_mul(1 << (*count).min(10));
+        *count = count.saturating_add(1);
+        self.standing = Standing::Resting { until: now + doubled.min(longest), why };
     }
 }

@@ -52,13 +52,18 @@ impl Swarm {
         if self.serve.wants > 0 && self.is_seed {
             self.serve.slots.finished(now, upload.since, self.sizes.bytes(chunk));
         }
-        if self.config.policy.copies == CountCopies::Delivered {
+        if !upload.is_stopped {
+            self.serve.through.note(now, upload.since, self.sizes.bytes(chunk));
+            self.serve.stuck.reset();
+        }
+        if upload.is_aside || self.config.policy.copies == CountCopies::Delivered {
             self.serve.count_copy(chunk);
         }
     }
 
     pub(crate) fn unsent(&mut self, key: PeerKey, chunk: ChunkIndex) {
-        if self.end_upload(key, chunk).is_some() && self.config.policy.copies == CountCopies::InFlight {
+        let Some(upload) = self.end_upload(key, chunk) else { return };
+        if !upload.is_aside && self.config.policy.copies == CountCopies::InFlight {
             self.serve.uncount_copy(chunk);
         }
     }
@@ -66,8 +71,9 @@ impl Swarm {
     fn end_upload(&mut self, key: PeerKey, chunk: ChunkIndex) -> Option<Upload> {
         let peer = self.peers.get_mut(&key)?;
         let at = peer.uploads.iter().position(|upload| upload.chunk == chunk)?;
-        self.serve.uploads -= 1;
-        Some(peer.uploads.swap_remove(at))
+        let upload = peer.uploads.swap_remove(at);
+        self.serve.uploads -= usize::from(!upload.is_aside);
+        Some(upload)
     }
 
     fn take_want(&mut self, key: PeerKey, chunk: ChunkIndex) -> bool {
@@ -81,16 +87,17 @@ impl Swarm {
     /// A peer is gone: nothing is sent to it, and what was on the way did not arrive.
     pub(crate) fn forget_uploads(&mut self, peer: &Peer) {
         self.serve.wants -= peer.wants.len();
-        self.serve.uploads -= peer.uploads.len();
+        let placed = || peer.uploads.iter().filter(|upload| !upload.is_aside);
+        self.serve.uploads -= placed().count();
         if self.config.policy.copies == CountCopies::InFlight {
-            peer.uploads.iter().for_each(|upload| self.serve.uncount_copy(upload.chunk));
+            placed().for_each(|upload| self.serve.uncount_copy(upload.chunk));
         }
     }
 
     /// A chunk is valid no longer: who wants it is refused, who gets it gets no more of it.
     pub(crate) fn take_back_offers(&mut self, chunk: ChunkIndex) {
         for (&key, peer) in &mut self.peers {
-            if peer.is_sent(chunk) {
+            if peer.stop_upload(chunk) {
                 self.outputs.push_back(Output::Stop { peer: key, chunk });
             }
             let waiting = peer.wants.len();
@@ -111,12 +118,13 @@ impl Swarm {
         if self.serve.uploads < self.serve.slots.open() {
             self.serve.slots.idle();
         }
+        self.watch_places(now);
     }
 
     fn start_upload(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         self.take_want(key, chunk);
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.uploads.push(Upload { chunk, since: now });
+        peer.uploads.push(Upload { chunk, since: now, is_stopped: false, is_aside: false });
         self.serve.uploads += 1;
         if self.serve.copies.is_empty() {
             self.serve.copies = vec![0; self.have.len() as usize].into();
@@ -141,6 +149,10 @@ impl Swarm {
     }
 
     fn best_want(&self, peer: &Peer, mean: u32) -> Option<(Rank, ChunkIndex)> {
+        // Whoever reads slowly gets one at a time.
+        if peer.uploads.iter().any(|upload| upload.is_aside) {
+            return None;
+        }
         peer.wants.iter().map(|want| (self.rank(peer, want, mean), want.chunk)).min()
     }
 

@@ -4,25 +4,31 @@ use alloc::boxed::Box;
 
 use drizzle_model::ChunkIndex;
 
+use crate::places::StuckPlaces;
 use crate::slots::Slots;
+use crate::through::Through;
 
 /// The uploading half's state.
 pub(crate) struct Serve {
     /// How many uploads of each chunk count as copies that are out; empty until one was asked for.
     pub(crate) copies: Box<[u8]>,
-    /// How many uploads run, over all peers.
+    /// How many uploads hold a place, over all peers.
     pub(crate) uploads: usize,
     /// How many wants wait, over all peers.
     pub(crate) wants: usize,
     /// How many uploads may run.
     pub(crate) slots: Slots,
     pub(crate) turn: u64,
+    /// Uploads that went through, and what is done about places where none does.
+    pub(crate) through: Through,
+    pub(crate) stuck: StuckPlaces,
 }
 
 impl Serve {
     pub(crate) fn new(uploads_min: usize, uploads_max: usize) -> Self {
         let slots = Slots::new(uploads_min, uploads_max);
-        Self { copies: Box::default(), uploads: 0, wants: 0, slots, turn: 0 }
+        let (through, stuck) = (Through::default(), StuckPlaces::default());
+        Self { copies: Box::default(), uploads: 0, wants: 0, slots, turn: 0, through, stuck }
     }
 
     pub(crate) fn copies_of(&self, chunk: ChunkIndex) -> u8 {

@@ -7,7 +7,7 @@ use drizzle_model::{ChunkIndex, ChunkRun, Time};
 use crate::config::REQUESTS_PER_PEER_MAX;
 use crate::event::Output;
 use crate::event::{PeerKey, Refusal};
-use crate::peer::Peer;
+use crate::peer::{Failing, Peer, Standing};
 use crate::swarm::Swarm;
 
 impl Swarm {
@@ -29,7 +29,7 @@ impl Swarm {
             self.fetch.rarity.add(chunk);
         }
         // It got from another what is on its way from here.
-        if peer.is_sent(chunk) {
+        if peer.stop_upload(chunk) {
             self.outputs.push_back(Output::Stop { peer: key, chunk });
         }
         if self.fetch.free.contains(chunk) {
@@ -61,7 +61,7 @@ impl Swarm {
             self.started(key, chunk);
         }
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if !peer.is_usable() {
+        if matches!(peer.standing, Standing::Resting { why: Failing::Silent, .. }) {
             self.end_rest(key);
         } else if peer.pace.arrived(now, arrival.bytes) {
             self.mark_hungry(key);
@@ -75,7 +75,7 @@ impl Swarm {
         if asked.copies == 1 {
             return;
         }
-        let waits = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started);
+        let waits = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started());
         let others = self.peers.iter().filter(|(other, peer)| **other != key && waits(peer));
         for other in others.map(|(&other, _)| other).collect::<Vec<_>>() {
             self.cancel(other, chunk);
@@ -95,6 +95,7 @@ impl Swarm {
     pub(crate) fn received(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         // What was not reported as progress came now.
         self.progress(now, key, chunk, u32::MAX);
+        self.note_through(now, key, chunk);
         self.withdraw_request(key, chunk);
         if chunk.number() < self.have.len() && !self.have.contains(chunk) {
             self.got(now, chunk);
@@ -102,12 +103,24 @@ impl Swarm {
         self.mark_hungry(key);
     }
 
+    fn note_through(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(request) = peer.request(chunk) else { return };
+        let (started_at, creeps) = (request.started_at, request.creeps);
+        if let Some(started_at) = started_at {
+            self.fetch.through.note(now, started_at, self.sizes.bytes(chunk));
+        }
+        if !creeps {
+            peer.creeps = 0;
+        }
+    }
+
     pub(crate) fn refused(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex, reason: Refusal) {
         match reason {
             Refusal::Missing | Refusal::Changed | Refusal::Unreadable => self.peer_lost_chunk(key, chunk),
             Refusal::Busy => {
                 self.withdraw_request(key, chunk);
-                self.start_rest(now, key);
+                self.start_rest(now, key, Failing::Silent);
             }
         }
         self.mark_hungry(key);
@@ -132,7 +145,7 @@ impl Swarm {
     /// A peer has got a chunk that is asked of another. If it still waits there, it may be had here sooner, and leaves
     /// the other, who may be the only one to have what it has, to do something else.
     fn move_to_new_holder(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
-        let has_waiting = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started);
+        let has_waiting = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started());
         let Some((&from, source)) = self.peers.iter().find(|(_, peer)| has_waiting(peer)) else { return };
         let is_seed = source.have.is_full();
         let is_drawn = is_seed || self.random.below(self.fetch.rarity.count(chunk).max(1)) == 0;

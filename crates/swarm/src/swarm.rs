@@ -79,6 +79,7 @@ impl Swarm {
         if self.wake.is_some_and(|wake| wake <= now) {
             self.wake = None;
             self.check_on_peers(now);
+            self.check_on_places(now);
             self.announce_due(now);
         }
         self.ask_around(now);

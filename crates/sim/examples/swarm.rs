@@ -1,9 +1,11 @@
-//! Plays one swarm and prints how it went: `swarm -- [--peers N] [--chunks M] [--links equal|mixed|seed-bound|upload-bound] ...`.
+//! Plays one swarm and prints how it went: `swarm -- [--peers N] [--chunks M] [--links equal|mixed|seed-bound|upload-bound]
+//! [--without tie-break|in-flight|seed-once] ...`.
 
 use std::time::{Duration, Instant};
 
 use drizzle_sim::swarm::{Peer, Plan, chunk_bound, fluid_bound, run_watched};
 use drizzle_sim::{HostId, Link, Random, World};
+use drizzle_swarm::{CountCopies, TieBreak, UploadOrder};
 
 const MBIT: u64 = 125_000;
 
@@ -12,9 +14,13 @@ fn argument(name: &str, default: u64) -> u64 {
     arguments.next().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+fn word(name: &str) -> String {
+    std::env::args().skip_while(|argument| argument != name).nth(1).unwrap_or_default()
+}
+
 fn links() -> String {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--links").skip(1);
-    arguments.next().unwrap_or_else(|| "equal".to_owned())
+    let links = word("--links");
+    if links.is_empty() { "equal".to_owned() } else { links }
 }
 
 /// How many hosts have each value, with all above the last in the last.
@@ -86,6 +92,12 @@ fn main() {
     let churn = argument("--churn", 0) as u32;
     if churn > 0 {
         plan = plan.with_churn(churn, bound);
+    }
+    match word("--without").as_str() {
+        "tie-break" => plan.policy.tie_break = TieBreak::LowestIndex,
+        "in-flight" => plan.policy.copies = CountCopies::Delivered,
+        "seed-once" => plan.policy.upload_order = UploadOrder::FirstCome,
+        _ => {}
     }
     let start = Instant::now();
     let mut next = Duration::ZERO;

@@ -1,7 +1,8 @@
 //! A peer: the swarm machine, and a driver that turns its outputs into messages and transfers.
 //!
 //! Connections are made by `Hello` and its answer, and are over with `Bye` or when the world closes them. A peer that loses a
-//! connection, or whose machine is starved, dials another peer at random, as one that asks a tracker does.
+//! connection, whose machine is starved, or that has too few connections, dials another peer at random, as one that asks a
+//! tracker does. Whoever speaks to a peer without a connection is told so by `Bye`, as by a reset of TCP.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -59,12 +60,17 @@ pub struct Peer {
     /// How many hosts there are to dial: they are numbered from 0.
     hosts: u32,
     to_dial: Vec<HostId>,
+    /// It dials more, now and then, while something is missing and it has fewer connections than this or nothing came.
+    connections_min: usize,
+    redial_at: Option<Time>,
+    chunks_at_redial: u32,
     connected: BTreeSet<HostId>,
     banned: BTreeSet<HostId>,
     sent_chunks: u32,
     completed_at: Option<Time>,
     received_bytes: u64,
-    blamed: Vec<HostId>,
+    blamed: BTreeSet<HostId>,
+    liars: BTreeSet<HostId>,
 }
 
 impl Peer {
@@ -86,13 +92,17 @@ impl Peer {
             behaviour,
             random: Random::new(!seed),
             hosts,
+            connections_min: to_dial.len(),
             to_dial,
+            redial_at: None,
+            chunks_at_redial: 0,
             connected: BTreeSet::new(),
             banned: BTreeSet::new(),
             sent_chunks: 0,
             completed_at: None,
             received_bytes: 0,
-            blamed: Vec::new(),
+            blamed: BTreeSet::new(),
+            liars: BTreeSet::new(),
         }
     }
 
@@ -117,8 +127,13 @@ impl Peer {
     }
 
     /// Who was found to send wrong bytes.
-    pub fn blamed(&self) -> &[HostId] {
+    pub fn blamed(&self) -> &BTreeSet<HostId> {
         &self.blamed
+    }
+
+    /// Who sent it a whole chunk of wrong bytes, whether or not the machine drew its conclusion.
+    pub fn liars(&self) -> &BTreeSet<HostId> {
+        &self.liars
     }
 
     /// With whom it is connected.
@@ -183,9 +198,10 @@ impl Peer {
 
     fn drop_peer(&mut self, peer: HostId, why: DropReason, actions: &mut Actions<Message>) {
         self.connected.remove(&peer);
-        self.banned.insert(peer);
+        // The others may come again.
         if matches!(why, DropReason::Corrupt { .. }) {
-            self.blamed.push(peer);
+            self.banned.insert(peer);
+            self.blamed.insert(peer);
         }
         actions.send(peer, Message::Bye);
         self.dial_another(actions);
@@ -204,6 +220,10 @@ impl Peer {
 
     fn message(&mut self, now: Time, from: HostId, message: Message, actions: &mut Actions<Message>) {
         let peer = PeerKey(from.0);
+        let opens = matches!(message, Message::Hello(_) | Message::Welcome(_) | Message::Bye);
+        if !opens && !self.connected.contains(&from) {
+            return actions.send(from, Message::Bye);
+        }
         let input = match message {
             Message::Hello(_) if self.banned.contains(&from) => return actions.send(from, Message::Bye),
             Message::Hello(have) => {
@@ -226,6 +246,18 @@ impl Peer {
         self.input(now, input, actions);
     }
 
+    fn redial(&mut self, now: Time, actions: &mut Actions<Message>) {
+        if self.redial_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let chunks = self.machine.have().count();
+        if self.connected.len() < self.connections_min || chunks == self.chunks_at_redial {
+            self.dial_another(actions);
+        }
+        self.chunks_at_redial = chunks;
+        self.redial_at = (!self.machine.is_complete()).then(|| now + REDIAL_EVERY);
+    }
+
     fn lost(&mut self, now: Time, peer: HostId, actions: &mut Actions<Message>) {
         if self.connected.remove(&peer) {
             self.input(now, Input::Disconnected { peer: PeerKey(peer.0) }, actions);
@@ -241,7 +273,10 @@ impl Peer {
         self.input(now, Input::Progress { peer, chunk, bytes }, actions);
         match tag {
             _ if !is_last || tag & HALF != 0 => {}
-            _ if tag & WRONG_BYTES != 0 => self.input(now, Input::Corrupt { peer, chunk }, actions),
+            _ if tag & WRONG_BYTES != 0 => {
+                self.liars.insert(from);
+                self.input(now, Input::Corrupt { peer, chunk }, actions);
+            }
             _ => self.input(now, Input::Received { peer, chunk }, actions),
         }
     }
@@ -269,6 +304,7 @@ impl Host for Peer {
                 for other in std::mem::take(&mut self.to_dial) {
                     self.dial(other, actions);
                 }
+                self.redial_at = Some(now + REDIAL_EVERY);
                 self.input(now, Input::Tick, actions);
             }
             Event::Message { from, message } => self.message(now, from, message, actions),
@@ -277,12 +313,15 @@ impl Host for Peer {
             }
             Event::Sent { to, tag } => self.sent(now, to, tag, actions),
             Event::Closed { peer } => self.lost(now, peer, actions),
-            Event::Wake => self.input(now, Input::Tick, actions),
+            Event::Wake => {
+                self.redial(now, actions);
+                self.input(now, Input::Tick, actions);
+            }
         }
     }
 
     fn next_deadline(&self) -> Option<Time> {
-        self.machine.next_deadline()
+        self.machine.next_deadline().into_iter().chain(self.redial_at).min()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -301,6 +340,9 @@ impl Host for Peer {
         }
     }
 }
+
+/// How often a peer with few connections, or to which nothing comes, looks for more: the interval of the tracker's news.
+const REDIAL_EVERY: Duration = Duration::from_secs(3);
 
 /// How long it takes until a crash is noticed by those who were connected: the operating system closes its sockets.
 pub(crate) const CLOSED_AFTER: Duration = Duration::from_millis(2);

@@ -1,20 +1,21 @@
 //! Plays a plan to its end and says how it went.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drizzle_model::{Bitmap, Time};
 use drizzle_swarm::{ChunkSizes, Config};
 
 use crate::swarm::peer::CLOSED_AFTER;
-use crate::swarm::{Behaviour, Peer, Plan, Role, Step};
+use crate::swarm::{Peer, Plan, Role, Step};
 use crate::{Delivery, Event, Failure, HostId, Random, World};
 
 /// How a run went.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// When the last honest peer that is still there was done; none if one is not.
+    /// When the last honest peer that is still there had everything; none if one has not.
     pub makespan: Option<Duration>,
-    /// Of these peers, how many are not done.
+    /// Of these peers, how many lack a chunk that another of them has.
     pub unfinished: usize,
     /// When each honest peer that is still there was done, in order.
     pub completed: Vec<Duration>,
@@ -22,8 +23,12 @@ pub struct Outcome {
     pub seed_sent: f64,
     /// What all honest peers received, over what they needed.
     pub received: f64,
-    /// How many peers were blamed for wrong bytes, and how many of the blamed were honest.
-    pub blamed: (usize, usize),
+    /// Whether the honest peers that are still there have all chunks between them.
+    pub is_whole: bool,
+    /// Honest peers that blamed another set of peers than sent them wrong bytes.
+    pub misjudging: Vec<HostId>,
+    /// Who was blamed for wrong bytes.
+    pub blamed: BTreeSet<HostId>,
     /// Events handled.
     pub events: u64,
     /// The same for the same run.
@@ -38,18 +43,18 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
 /// Plays a plan and lets `watch` look at the world five times a second once all steps were taken.
 pub fn run_watched(plan: &Plan, mut watch: impl FnMut(&World<Peer>)) -> Result<Outcome, Failure> {
     let mut world = build(plan);
-    for (at, step) in &plan.steps {
-        world.run_until(Time::after_origin(*at))?;
-        act(&mut world, plan, *step);
+    for (at, step) in steps(plan) {
+        world.run_until(Time::after_origin(at))?;
+        act(&mut world, plan, step);
     }
     let end = Time::after_origin(plan.give_up_after);
-    let mut is_over = all_done(&world);
+    let mut is_over = all_done(&world, plan);
     while !is_over && world.now() < end {
         // To look at everyone after each event would cost more than the events.
         let pause = world.now() + Duration::from_millis(200);
         world.run_until(pause.min(end))?;
         watch(&world);
-        is_over = all_done(&world);
+        is_over = all_done(&world, plan);
     }
     Ok(outcome(&world, plan))
 }
@@ -60,14 +65,22 @@ fn build(plan: &Plan) -> World<Peer> {
         world = world.checking();
     }
     let mut random = Random::new(plan.seed ^ 0x5eed);
-    let mut late = Vec::new();
     for (number, peer) in plan.peers.iter().enumerate() {
         let id = world.add(new_peer(plan, number, None, &mut random), peer.link);
         if !peer.joins_at.is_zero() {
-            late.push((peer.joins_at, id));
+            world.crash(id);
         }
     }
     world
+}
+
+/// What happens by time, and who comes later.
+fn steps(plan: &Plan) -> Vec<(Duration, Step)> {
+    let late = plan.peers.iter().enumerate().filter(|(_, peer)| !peer.joins_at.is_zero());
+    let joins = late.map(|(number, peer)| (peer.joins_at, Step::Restart(HostId(number as u32))));
+    let mut steps: Vec<_> = joins.chain(plan.steps.iter().copied()).collect();
+    steps.sort_by_key(|(at, _)| *at);
+    steps
 }
 
 fn sizes(plan: &Plan) -> ChunkSizes {
@@ -110,7 +123,8 @@ fn new_peer(plan: &Plan, number: usize, have: Option<Bitmap>, random: &mut Rando
 fn act(world: &mut World<Peer>, plan: &Plan, step: Step) {
     match step {
         Step::Crash(id) => {
-            for peer in world.host(id).connected().collect::<Vec<_>>() {
+            let is_connected = |of: &HostId| world.host(*of).connected().any(|peer| peer == id);
+            for peer in world.ids().filter(is_connected).collect::<Vec<_>>() {
                 world.inject_after(CLOSED_AFTER, peer, Event::Closed { peer: id });
             }
             world.crash(id);
@@ -120,6 +134,7 @@ fn act(world: &mut World<Peer>, plan: &Plan, step: Step) {
             world.with(id, |peer, _, actions| peer.leave(actions));
             world.crash(id);
         }
+        Step::Restart(id) if world.is_up(id) => {}
         Step::Restart(id) => {
             let have = world.host(id).machine().have().clone();
             let mut random = Random::new(world.random().bits());
@@ -136,30 +151,44 @@ fn remaining(world: &World<Peer>) -> impl Iterator<Item = &Peer> {
     world.ids().filter(|&id| world.is_up(id)).map(|id| world.host(id)).filter(|peer| peer.is_honest())
 }
 
-fn all_done(world: &World<Peer>) -> bool {
-    remaining(world).all(|peer| peer.machine().is_complete())
+/// What the honest peers that are there have between them: more than this nobody can ask for.
+fn between_them(world: &World<Peer>, plan: &Plan) -> Bitmap {
+    let mut all = Bitmap::empty(plan.chunks);
+    for peer in remaining(world) {
+        if peer.machine().is_complete() {
+            return Bitmap::full(plan.chunks);
+        }
+        peer.machine().have().iter().for_each(|chunk| _ = all.insert(chunk));
+    }
+    all
+}
+
+fn all_done(world: &World<Peer>, plan: &Plan) -> bool {
+    let all = between_them(world, plan);
+    remaining(world).all(|peer| *peer.machine().have() == all)
 }
 
 fn outcome(world: &World<Peer>, plan: &Plan) -> Outcome {
     let mut completed: Vec<_> =
         remaining(world).filter_map(Peer::completed_at).map(Time::since_origin).collect();
     completed.sort_unstable();
-    let unfinished = remaining(world).filter(|peer| !peer.machine().is_complete()).count();
+    let all = between_them(world, plan);
+    let unfinished = remaining(world).filter(|peer| *peer.machine().have() != all).count();
     let size = u64::from(plan.chunks) * u64::from(plan.chunk_bytes);
     let leeches = |peer: &&Peer| peer.completed_at().is_some_and(|at| at > Time::ORIGIN);
     let received: u64 = remaining(world).filter(leeches).map(Peer::received_bytes).sum();
     let needed = remaining(world).filter(leeches).count() as u64 * size;
-    let blamed = remaining(world).flat_map(|peer| peer.blamed().iter());
-    let blamed: std::collections::BTreeSet<_> = blamed.copied().collect();
-    let innocent =
-        blamed.iter().filter(|id| plan.peers[id.position()].behaviour == Behaviour::Honest).count();
+    let judges = || world.ids().map(|id| (id, world.host(id))).filter(|(_, peer)| peer.is_honest());
+    let misjudges = |(_, peer): &(HostId, &Peer)| peer.blamed() != peer.liars();
     Outcome {
-        makespan: completed.last().copied().filter(|_| unfinished == 0),
+        makespan: completed.last().copied().filter(|_| unfinished == 0 && all.is_full()),
         unfinished,
         completed,
         seed_sent: world.traffic(HostId(0)).transfer_bytes as f64 / size as f64,
         received: received as f64 / needed.max(1) as f64,
-        blamed: (blamed.len(), innocent),
+        is_whole: all.is_full(),
+        misjudging: judges().filter(misjudges).map(|(id, _)| id).collect(),
+        blamed: judges().flat_map(|(_, peer)| peer.blamed().iter().copied()).collect(),
         events: world.events(),
         digest: world.digest(),
     }

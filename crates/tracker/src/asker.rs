@@ -182,7 +182,8 @@ fn check_local(asker: &Asker, headers: &HeaderMap, tracker: &Tracker) -> Result<
         return refused("plain HTTP is answered under a loopback address or localhost only");
     }
     if !tracker.network.is_open() && !bearer(headers).is_some_and(|shown| tracker.network.is_secret(shown)) {
-        return refused("the network is closed: expected the join secret as bearer token");
+        let why = "the network is closed: expected the join secret as bearer token";
+        return Err(Problem::new(ProblemKind::Ticket, why));
     }
     Ok(())
 }

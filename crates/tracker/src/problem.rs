@@ -25,7 +25,7 @@ pub(crate) enum ProblemKind {
     NoSuchCall,
     /// The call is made with another method.
     MethodNotAllowed,
-    /// No ticket, or one that is not valid, or not any more: join.
+    /// No ticket, or one that is not valid, or not any more: join. Over plain HTTP no join secret, or not the right one.
     Ticket,
     /// The asker may not do this.
     Refused,
@@ -72,7 +72,9 @@ impl ProblemKind {
             Self::Malformed => "The request is not one of this API",
             Self::NoSuchCall => "There is no such call",
             Self::MethodNotAllowed => "The call is made with another method",
-            Self::Ticket => "No ticket, or one that does not hold, or not any more: join",
+            Self::Ticket => {
+                "No ticket, or one that does not hold, or not any more: join; over plain HTTP not the join secret"
+            }
             Self::Refused => "The asker may not do this, or not this way",
             Self::Lapsed => "The tracker does not know the peer, or no longer: register again",
             Self::NotFound => "Nobody has registered that",

@@ -182,7 +182,7 @@ async fn a_stranger_hears_nothing() {
     let tracker = Tracker::start(Admission::Invited).await;
     for path in ["/v1/events", "/v1/changes?since=0", "/metrics"] {
         let answer = ask(tracker.address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n")).await;
-        assert_eq!(answer.status, 403, "{path}");
+        assert_eq!(answer.status, 401, "{path}");
     }
     let bearer = tracker.bearer();
     assert_eq!(Listener::start(tracker.address, "", &bearer).await.status, 200);

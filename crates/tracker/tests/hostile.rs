@@ -146,14 +146,21 @@ async fn a_body_without_a_length_is_cut_off_at_the_limit() {
 async fn calls_that_are_none_say_so() {
     let tracker = Tracker::start(Admission::Invited).await;
     let (identity, ticket) = member(&tracker).await;
-    for call in ["GET /v1/join", "POST /v1/files", "GET /", "GET /v1/filesx", "DELETE /v1/leave"] {
+    let (call, method) = ("no-such-call", "method-not-allowed");
+    for (call, kind) in [
+        ("GET /v1/join", method),
+        ("POST /v1/files", method),
+        ("GET /", call),
+        ("GET /v1/filesx", call),
+        ("DELETE /v1/leave", method),
+    ] {
         let head = format!(
             "{call} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {ticket}\r\nconnection: close\r\n\r\n"
         );
         let answer = exchange(tls(&tracker, &identity).await, head.as_bytes()).await;
-        assert!(answer.contains(r#""kind":"no-such-call""#), "{call}: {answer}");
+        assert!(answer.contains(&format!(r#""kind":"{kind}""#)), "{call}: {answer}");
     }
-    for query in ["after=x", "limit=-1", "limit=x", "after=%ff"] {
+    for query in ["after=x", "limit=-1", "limit=x", "after=%ff", "nonsense=1", "limit=1&limit=2"] {
         let head = format!(
             "GET /v1/files?{query} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {ticket}\r\nconnection: close\r\n\r\n"
         );

@@ -64,6 +64,6 @@ async fn behind_a_proxy_the_name_does_not_matter_and_the_secret_does() {
     assert_eq!(status(Admission::Open, false, false).await, 403);
     assert_eq!(status(Admission::Open, true, false).await, 200);
     assert_eq!(status(Admission::Invited, false, true).await, 403);
-    assert_eq!(status(Admission::Invited, true, false).await, 403);
+    assert_eq!(status(Admission::Invited, true, false).await, 401);
     assert_eq!(status(Admission::Invited, true, true).await, 200);
 }

@@ -14,6 +14,7 @@ use super::{HaveDto, KeyDto, MtimeDto, ShapeError};
 pub(crate) struct JoinDto {
     /// The proof of the join secret, in base64; needed unless the network is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     pub(crate) proof: Option<String>,
 }
 
@@ -122,6 +123,7 @@ pub(crate) struct ListQuery {
     /// What the page before gave as `next`.
     pub(crate) after: Option<String>,
     /// How many files at most; never more than 1,000, and at least one.
+    #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     pub(crate) limit: Option<u32>,
 }
 
@@ -168,6 +170,7 @@ pub(crate) struct SearchQuery {
     /// What the page before gave as `next`.
     pub(crate) after: Option<String>,
     /// How many files at most; never more than 1,000, and at least one.
+    #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     pub(crate) limit: Option<u32>,
 }
 
@@ -190,6 +193,7 @@ pub(crate) struct ChangesQuery {
     /// A version that an answer gave.
     pub(crate) since: u64,
     /// How many changes at most; never more than 1,000, and at least one.
+    #[param(value_type = Option<u64>, maximum = 4294967295_u64)]
     pub(crate) limit: Option<u32>,
 }
 

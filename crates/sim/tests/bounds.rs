@@ -4,6 +4,8 @@
 //! The sizes are such that it all takes a minute. `SWARM_SIM=full cargo test --release -p drizzle-sim --test bounds --
 //! --nocapture --test-threads 1` plays all of them at full size. Each prints its figures; `SWARM_SEED` replays.
 
+#![allow(clippy::unwrap_used)] // A broken scenario is a failed test.
+
 use std::time::{Duration, Instant};
 
 use drizzle_sim::swarm::{Plan, chunk_bound, fluid_bound, run};

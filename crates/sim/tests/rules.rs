@@ -3,6 +3,8 @@
 //!
 //! So each test would fail if its rule were lost from the machine: the swarm would then be as slow with it as without.
 
+#![allow(clippy::unwrap_used)] // A broken scenario is a failed test.
+
 use drizzle_sim::Link;
 use drizzle_sim::swarm::{Plan, fluid_bound, run};
 use drizzle_swarm::{CountCopies, Policy, TieBreak, UploadOrder};

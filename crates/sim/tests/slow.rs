@@ -1,5 +1,7 @@
 //! Peers that are slow on purpose, or no longer there: what they hold, a chunk or an upload place, is not held for long.
 
+#![allow(clippy::unwrap_used)] // A broken scenario is a failed test.
+
 use std::time::Duration;
 
 use drizzle_sim::swarm::{Behaviour, Outcome, PeerPlan, Plan, Role, Step, run};

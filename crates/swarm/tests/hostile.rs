@@ -1,5 +1,7 @@
 //! Whatever is said to a machine, by whomever and in whatever order, it keeps its laws and its limits, and does not panic.
 
+#![allow(clippy::unwrap_used)] // A broken scenario is a failed test.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

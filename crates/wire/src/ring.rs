@@ -9,6 +9,7 @@
 //! right. So what is read holds the laws on which the machine relies.
 
 mod card;
+mod context;
 mod fields;
 mod machine;
 
@@ -21,23 +22,11 @@ use drizzle_ring::{Contact, Key, Message, Offered, Position, Record, RecordId, S
 use crate::field::{Field, FieldError, Fields};
 use crate::{ByeReason, ByeText, RING_FRAME_BYTES_MAX, RING_HELLO_BYTES_MAX, TicketBytes};
 
+pub use context::{RingContext, ring_position};
+
 pub use card::{CARD_ADDRESSES_MAX, CARD_NAME_BYTES_MAX, CARD_RUNS_MAX, CardKind, RingCard};
 
 use fields::{read_contacts, read_option, write_contacts, write_option};
-
-/// In which ring a frame is read.
-#[derive(Debug, Clone, Copy)]
-pub struct RingContext {
-    /// How many positions the ring has.
-    pub space: Space,
-    /// Whether a peer has signed these bytes.
-    pub is_signed: fn(&PeerId, &[u8], &[u8; 64]) -> bool,
-}
-
-/// Where a peer stands in the ring of hashes.
-pub fn ring_position(peer: &PeerId) -> Position {
-    Position::from_bytes(blake3::hash(peer.as_bytes()).as_bytes())
-}
 
 /// Why bytes are no frame of a ring. The one who sent them is to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

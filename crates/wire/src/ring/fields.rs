@@ -7,7 +7,7 @@ use drizzle_ring::{
     RECORDS_MAX, Record, RecordError, RecordId, Space, VALUE_BYTES_MAX,
 };
 
-use super::{RingContext, ring_position};
+use super::context::{RingContext, ring_position};
 use crate::PeerAddress;
 use crate::field::{Field, FieldError, Fields};
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use drizzle_ring::{Answer, Ask, Breadth, CallId, Key, Message, Space, Tell};
 
-use super::RingContext;
+use super::context::RingContext;
 use super::fields::{
     read_arc, read_contact, read_contacts, read_flag, read_holdings, read_offers, read_option,
     read_optional_contact, read_position, read_prints, read_puts, write_arc, write_contact, write_contacts,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::folder::LocalFile;
+use crate::limits::FILES_PER_PEER_MAX;
 use crate::message::{DirectoryMessage, Entry, OwnFile};
 use crate::name::Name;
 use crate::stamp::Stamp;
@@ -30,7 +31,7 @@ impl Brought {
     }
 }
 
-/// The entries that are newer than what is here. `own` is where this peer serves, as the tracker may name it.
+/// The entries that are newer than what is here, and that a file can be as new as. `own` is where this peer serves, as the tracker may name it.
 pub(crate) fn wanted<'a>(
     directory: &'a DirectoryMessage,
     files: &Files,
@@ -38,7 +39,8 @@ pub(crate) fn wanted<'a>(
     own: SocketAddr,
 ) -> Vec<(&'a Name, &'a Entry)> {
     let is_newer = |name: &Name, entry: &Entry| {
-        files.get(name).is_none_or(|file| entry.mtime.is_newer_than(&brought.stamp(name, file)))
+        let is_newer = |file| entry.mtime.is_newer_than(&brought.stamp(name, file));
+        entry.mtime.mtime().is_some() && files.get(name).is_none_or(is_newer)
     };
     let of_others = directory.files.iter().filter(|(_, entry)| entry.address != own);
     of_others.filter(|(name, entry)| is_newer(name, entry)).collect()
@@ -76,11 +78,11 @@ pub(crate) fn next_word(
     if own.iter().any(is_missed) { Say::Anew } else { Say::Keepalive }
 }
 
-/// The files as they are told.
+/// The files as they are told; no more than a tracker takes.
 pub(crate) fn own_files(files: &Files, brought: &Brought) -> Vec<OwnFile> {
     let own =
         files.iter().map(|(name, file)| OwnFile { name: name.clone(), mtime: brought.stamp(name, file) });
-    own.collect()
+    own.take(FILES_PER_PEER_MAX).collect()
 }
 
 #[cfg(test)]
@@ -121,6 +123,7 @@ mod tests {
             ("same", "127.0.0.1:2", "10.0"),
             ("older", "127.0.0.1:2", "9"),
             ("own", "127.0.0.1:1", "99"),
+            ("of no time", "127.0.0.1:2", "1e300"),
         ]);
         let here = files(&[("newer", 10), ("same", 10), ("older", 10)]);
         let wanted = wanted(&directory, &here, &Brought::default(), own());

@@ -187,6 +187,11 @@ impl Synchronizer {
     async fn talk(&mut self, line: &mut Line, failures: &mut u32) -> Result<std::convert::Infallible, Stop> {
         self.rounds.look().await?;
         let mut told = own_files(&self.rounds.files, &self.rounds.brought);
+        if told.len() < self.rounds.files.len() {
+            let (all, told) = (self.rounds.files.len(), told.len());
+            let text = format!("of {all} files only {told} are told to others: no peer can have more");
+            self.rounds.tell(Event::Notice(text));
+        }
         let mut message = self.message(Some(told.clone()));
         loop {
             let directory = line.exchange(&message).await?;

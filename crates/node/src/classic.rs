@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use drizzle_classic::{Counter, Ware, Wares};
 use drizzle_model::{Geometry, NetworkId};
 use drizzle_net::RateLimiter;
-use drizzle_store::{Chunking, Shared, Source};
+use drizzle_store::{Chunking, Content, Source};
 use tokio::net::TcpStream;
 
 /// Who may have a network's files without being a member of it.
@@ -24,15 +24,22 @@ pub(crate) enum Reach {
 }
 
 /// What can be had by name. Clones are the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Shelf(Arc<Mutex<Kept>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Kept {
     /// The networks whose trackers speak the classic protocol.
     networks: HashMap<NetworkId, Reach>,
-    /// The latest of each name. What is no longer shared is gone.
-    files: HashMap<(NetworkId, String), Weak<Shared>>,
+    /// The latest of each name. What is no longer served is gone.
+    files: HashMap<(NetworkId, String), OneFile>,
+}
+
+/// A single file.
+#[derive(Clone)]
+struct OneFile {
+    geometry: Geometry,
+    source: Weak<dyn Source>,
 }
 
 impl Shelf {
@@ -41,20 +48,25 @@ impl Shelf {
         self.kept().networks.insert(network, reach);
     }
 
-    /// This is shared, under its name and in the place of what was.
-    pub(crate) fn put(&self, network: NetworkId, shared: &Arc<Shared>) {
+    /// This is served, under its name and in the place of what was. Of what is being fetched nothing is had until all of it is here.
+    pub(crate) fn put(&self, network: NetworkId, content: &Content, source: &Arc<dyn Source>) {
         let mut kept = self.kept();
-        kept.files.retain(|_, file| file.strong_count() > 0);
-        if shared.manifest().is_none() {
-            kept.files.insert((network, shared.content().name().to_string()), Arc::downgrade(shared));
+        kept.files.retain(|_, file| file.source.strong_count() > 0);
+        if let Chunking::File(geometry) = content.chunking() {
+            let file = OneFile { geometry, source: Arc::downgrade(source) };
+            kept.files.insert((network, content.name().to_string()), file);
         }
     }
 
-    fn find(&self, name: &str, caller: Caller) -> Option<Arc<Shared>> {
+    fn find(&self, name: &str, caller: Caller) -> Option<ServedFile> {
         let kept = self.kept();
         let may_have = |reach: Reach| reach == Reach::Everyone || caller == Caller::Near;
         let mut networks = kept.networks.iter().filter(|(_, reach)| may_have(**reach));
-        networks.find_map(|(network, _)| kept.files.get(&(*network, name.to_owned()))?.upgrade())
+        networks.find_map(|(network, _)| {
+            let OneFile { geometry, source } = kept.files.get(&(*network, name.to_owned()))?;
+            let source = source.upgrade().filter(|source| source.have().is_full())?;
+            Some(ServedFile { geometry: *geometry, source })
+        })
     }
 
     fn is_open(&self) -> bool {
@@ -82,18 +94,17 @@ struct Seen {
 
 impl Wares for Seen {
     fn open(&self, name: &str) -> Option<Box<dyn Ware>> {
-        let shared = self.shelf.find(name, self.caller)?;
-        let Chunking::File(geometry) = shared.content().chunking() else { return None };
-        Some(Box::new(SharedFile { geometry, shared }))
+        let file = self.shelf.find(name, self.caller)?;
+        Some(Box::new(file))
     }
 }
 
-struct SharedFile {
+struct ServedFile {
     geometry: Geometry,
-    shared: Arc<Shared>,
+    source: Arc<dyn Source>,
 }
 
-impl Ware for SharedFile {
+impl Ware for ServedFile {
     fn size(&self) -> u64 {
         self.geometry.size()
     }
@@ -102,7 +113,7 @@ impl Ware for SharedFile {
         let number = u32::try_from(offset / self.geometry.chunk_size()).map_err(io::Error::other)?;
         let Some(chunk) = self.geometry.chunk(number).filter(|_| offset < self.size()) else { return Ok(0) };
         let within = offset - self.geometry.range(chunk).start;
-        self.shared.read(chunk, within, buffer).map_err(io::Error::other)
+        self.source.read(chunk, within, buffer).map_err(io::Error::other)
     }
 }
 
@@ -132,7 +143,7 @@ impl ClassicDoor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drizzle_store::{Index, Progress};
+    use drizzle_store::{Index, Progress, Shared};
     use std::fs;
 
     fn shared(dir: &std::path::Path, name: &str, bytes: &[u8]) -> Arc<Shared> {
@@ -163,15 +174,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [open, closed, other] = [1, 2, 3].map(|n| NetworkId::from_bytes([n; 32]));
         let shelf = Shelf::default();
+        let put = |network, shared: &Arc<Shared>| {
+            let source = Arc::clone(shared) as Arc<dyn Source>;
+            shelf.put(network, shared.content(), &source);
+        };
         let large: Vec<u8> = (0..3_000_000u32).map(|n| (n >> 8) as u8).collect();
         let (a, b, c) =
             (shared(dir.path(), "a", &large), shared(dir.path(), "b", b"b"), shared(dir.path(), "c", b"c"));
-        shelf.put(open, &a);
+        put(open, &a);
         assert_eq!(read(&shelf, "a", Caller::Near), None, "no network is classic yet");
         shelf.open(open, Reach::Everyone);
         shelf.open(closed, Reach::ThisMachine);
-        shelf.put(closed, &b);
-        shelf.put(other, &c);
+        put(closed, &b);
+        put(other, &c);
         assert!(read(&shelf, "a", Caller::Far) == Some(large));
         assert_eq!(
             (read(&shelf, "b", Caller::Near), read(&shelf, "b", Caller::Far)),

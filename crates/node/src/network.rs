@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use drizzle_model::{Address, Bitmap, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId, RelPath};
-use drizzle_store::Shared;
+use drizzle_store::{Content, Source};
 use drizzle_tracker::{Have, Located, Refusal, Registration, Search};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -163,8 +163,8 @@ impl Network {
     }
 
     /// Lets classic peers have it, should this network's tracker tell them of it.
-    pub(crate) fn offer(&self, shared: &Arc<Shared>) {
-        self.inner.joiner.shelf.put(self.id(), shared);
+    pub(crate) fn offer(&self, content: &Content, source: &Arc<dyn Source>) {
+        self.inner.joiner.shelf.put(self.id(), content, source);
     }
 
     /// What others need to fetch it from here.

@@ -87,6 +87,7 @@ impl Running {
         let chunk_bytes_max = content.chunks().map(|chunk| content.chunk_bytes(chunk)).max().unwrap_or(0);
         let done = have.iter().map(|chunk| content.chunk_bytes(chunk)).sum();
         let kind = if content.manifest().is_some() { ChannelKind::Folder } else { ChannelKind::Bytes };
+        network.offer(content, &(Arc::clone(&download) as Arc<dyn Source>));
         let whole = NewContent {
             key: ContentKey { network: network.id(), hash: content.hash(), kind },
             size: content.size(),

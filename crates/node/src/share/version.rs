@@ -39,10 +39,10 @@ impl Version {
         for content in contents_of(network.id(), &shared, &watcher) {
             held.add(content).await.ok_or(ShareError::Closing)?;
         }
-        network.offer(&shared);
         let (key, mtime) = (shared.content().key(), mtime_of(&shared));
         let registration = Registration::new(network.clone(), key.clone(), mtime, means.claims.clone());
         let source = Arc::clone(&shared) as Arc<dyn Source>;
+        network.offer(shared.content(), &source);
         let events = means.events.clone();
         let watch = Watch { registration: registration.clone(), source, events, changed };
         tokio::spawn(watch.run(happened));

@@ -11,5 +11,6 @@ mod binary;
 mod ground;
 
 mod itself;
+mod nearby;
 mod outages;
 mod sources;

@@ -103,10 +103,10 @@ impl Present {
         let (mut connections, mut open_max) = (JoinSet::new(), 0);
         let all = crowd.silent + crowd.half_open + crowd.slow;
         for (number, manner) in manners.enumerate() {
-            let (invite, open) = (invite.clone(), Arc::clone(&open));
+            let (invite, opened) = (invite.clone(), Arc::clone(&open));
             let behave = async move {
                 let tcp = connect(number, address).await;
-                open.fetch_add(1, Ordering::SeqCst);
+                opened.fetch_add(1, Ordering::SeqCst);
                 behave(manner, tcp, &invite).await;
             };
             connections.spawn_on(behave, runtime.handle());

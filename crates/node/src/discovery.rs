@@ -14,6 +14,12 @@ use crate::ring::{RingDiscovery, RingError};
 /// How many files a page of a listing has.
 const PAGE_FILES: usize = 1000;
 
+/// What all pages together may take in memory, in bytes: room for some three million files. A tracker could go on without end.
+const LISTING_BYTES_MAX: usize = 512 << 20;
+
+/// What a listed file takes besides its name, in bytes.
+const FILE_BYTES: usize = 128;
+
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -183,9 +189,15 @@ impl Discovery {
 async fn pages(
     ask: impl AsyncFn(Option<Cursor>) -> Result<drizzle_tracker::Listing, ClientError>,
 ) -> Result<Vec<Listed>, ClientError> {
-    let (mut all, mut after) = (Vec::new(), None);
+    let (mut all, mut after, mut bytes) = (Vec::new(), None, 0);
     loop {
         let page = ask(after).await?;
+        bytes += page.files.iter().map(|file| FILE_BYTES + file.key.name.as_str().len()).sum::<usize>();
+        if bytes > LISTING_BYTES_MAX {
+            let reason =
+                format!("it lists more than {LISTING_BYTES_MAX} bytes of files: search for some of them");
+            return Err(ClientError::Protocol { reason });
+        }
         all.extend(page.files);
         match page.next {
             Some(next) => after = Some(next),

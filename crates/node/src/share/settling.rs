@@ -157,8 +157,8 @@ mod tests {
         settling.heard(after(start, 4000), Stir::Writing(file()));
         assert!(settling.begin(after(start, 5000)).open.contains(&file()));
         settling.ended(after(start, 5000), Found::Unfinished);
-        assert_eq!(settling.due(), after(start, 10_000));
-        assert!(settling.begin(after(start, 10_000)).open.is_empty());
+        assert_eq!(settling.due(), after(start, 9000));
+        assert!(settling.begin(after(start, 9000)).open.is_empty());
     }
 
     /// Would fail for a loop: what changes all the time is looked at, and less and less often.

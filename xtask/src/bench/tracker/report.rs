@@ -132,7 +132,7 @@ fn row(what: &str, load: &str, figures: &Figures) -> Vec<String> {
 fn restart(results: &Results) -> String {
     let Results { prepared, ready_after, scale, pages, .. } = results;
     let holdings = scale.peers * scale.files_each;
-    let per_page = pages.bytes / scale.pages.max(1) >> 10;
+    let per_page = (pages.bytes / scale.pages.max(1)) >> 10;
     format!(
         "A tracker that is started with these {holdings} holdings answers after {:.1} s. To write them took {:.1} s, {:.0} a second, on the \
          disk. A page is {per_page} KiB of JSON with {} files.\n",

@@ -1,54 +1,17 @@
-//! What changed in listings, and which peers came and went: the last changes, in order, for whoever keeps a copy.
+//! What changed since a version, for whoever keeps a copy of a listing.
 //!
-//! Laws: each change has a version of its own, later ones a greater one; a copy of a listing, changed by all changes since its
-//! version, is the listing of today; what is kept is bounded, the oldest is dropped, and whoever is further behind lists anew.
+//! Laws: a copy, changed by all changes since its version, is the listing of today; whoever is further behind than the log goes back
+//! lists anew.
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use drizzle_model::{FileKey, PeerId, Time};
+use drizzle_model::Time;
 
+use crate::change_log::{Change, Listed, Recorded};
 use crate::directory::Directory;
 use crate::files::FileId;
-use crate::list::Listed;
-use crate::peers::PeerNumber;
-use crate::quota::limits::{CHANGES_MAX, CHANGES_NAME_BYTES_MAX};
 use crate::version::Version;
-
-/// One change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A file can be fetched that could not be fetched before.
-    Added(Listed),
-    /// It has a newer modification time, or more or fewer peers.
-    Changed(Listed),
-    /// It cannot be fetched any more.
-    Removed(Arc<FileKey>),
-    /// A peer serves.
-    Came {
-        /// Which one.
-        peer: PeerId,
-        /// Its number.
-        number: PeerNumber,
-    },
-    /// A peer that served has left, or its lease ran out.
-    Went {
-        /// Which one.
-        peer: PeerId,
-        /// The number that it had.
-        number: PeerNumber,
-    },
-}
-
-/// A change with its place among all others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// The directory's version that came of it.
-    pub version: Version,
-    /// What it was.
-    pub change: Change,
-}
 
 /// The changes since a version, or the first of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,60 +32,6 @@ pub struct TooOld {
     pub oldest: Version,
     /// The version of today.
     pub newest: Version,
-}
-
-impl Change {
-    fn name_bytes(&self) -> usize {
-        match self {
-            Self::Added(listed) | Self::Changed(listed) => listed.key.name.as_str().len(),
-            Self::Removed(key) => key.name.as_str().len(),
-            Self::Came { .. } | Self::Went { .. } => 0,
-        }
-    }
-}
-
-/// The last changes.
-#[derive(Debug, Default)]
-pub(crate) struct ChangeLog {
-    recorded: VecDeque<Recorded>,
-    /// The changes since this version are all here.
-    since: Version,
-    name_bytes: usize,
-}
-
-impl ChangeLog {
-    /// A log of what changes from that version on.
-    pub(crate) fn since(since: Version) -> Self {
-        Self { since, ..Self::default() }
-    }
-
-    pub(crate) fn push(&mut self, version: Version, change: Change) {
-        self.name_bytes += change.name_bytes();
-        self.recorded.push_back(Recorded { version, change });
-        while (self.recorded.len() > CHANGES_MAX || self.name_bytes > CHANGES_NAME_BYTES_MAX)
-            && let Some(oldest) = self.recorded.pop_front()
-        {
-            self.name_bytes -= oldest.change.name_bytes();
-            self.since = oldest.version;
-        }
-    }
-
-    fn after(&self, since: Version) -> impl Iterator<Item = &Recorded> {
-        let start = self.recorded.partition_point(|recorded| recorded.version <= since);
-        self.recorded.range(start..)
-    }
-
-    pub(crate) fn check_invariants(&self, version: Version) {
-        let versions = self.recorded.iter().map(|recorded| recorded.version);
-        let mut before = self.since;
-        for recorded in versions {
-            assert!(before < recorded && recorded <= version, "changes in order: {before}, {recorded}");
-            before = recorded;
-        }
-        let name_bytes: usize = self.recorded.iter().map(|recorded| recorded.change.name_bytes()).sum();
-        assert_eq!(self.name_bytes, name_bytes, "bytes of names in the log of changes");
-        assert!(self.recorded.len() <= CHANGES_MAX && name_bytes <= CHANGES_NAME_BYTES_MAX, "a bounded log");
-    }
 }
 
 impl Directory {

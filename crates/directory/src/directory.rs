@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use drizzle_model::{FileKey, PeerId, Time};
 
-use crate::changes::{Change, ChangeLog};
+use crate::change_log::{Change, ChangeLog};
 use crate::files::{FileId, Files};
 use crate::holdings::{Holding, Holdings};
 use crate::past::Past;

@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod change_log;
 mod changes;
 mod check;
 mod directory;
@@ -34,9 +35,10 @@ mod suspicions;
 mod version;
 mod whole;
 
-pub use changes::{Change, Changes, Recorded, TooOld};
+pub use change_log::{Change, Listed, Recorded};
+pub use changes::{Changes, TooOld};
 pub use directory::{Directory, DirectoryFull, NotServing, Stats, UnknownPeer};
-pub use list::{Filter, Listed, Page};
+pub use list::{Filter, Page};
 pub use locate::{Have, Holder, Located, Target};
 pub use peers::{Departure, PeerNumber};
 pub use quota::limits;

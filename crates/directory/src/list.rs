@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use drizzle_model::{FileKey, Mtime, RelPath, Time};
+use drizzle_model::{FileKey, RelPath, Time};
 
+use crate::change_log::Listed;
 use crate::directory::Directory;
 use crate::files::{File, least_of_name};
 use crate::pattern::{Pattern, pieces};
@@ -97,17 +98,6 @@ fn fold(text: &str, folded: &mut String) {
     } else {
         folded.extend(text.chars().flat_map(char::to_lowercase));
     }
-}
-
-/// A file in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Which file.
-    pub key: Arc<FileKey>,
-    /// The newest modification time that it was registered with.
-    pub mtime: Mtime,
-    /// How many peers have something of it; one or more.
-    pub peers: u32,
 }
 
 /// A part of a listing.

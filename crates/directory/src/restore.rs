@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use drizzle_model::{FileKey, Mtime, PeerId};
 
-use crate::changes::ChangeLog;
+use crate::change_log::ChangeLog;
 use crate::directory::Directory;
 use crate::files::{File, FileId};
 use crate::past::Origin;

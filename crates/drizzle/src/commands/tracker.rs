@@ -65,6 +65,8 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
         nearby.end().await;
     }
     server.close().await;
+    // To take a large directory apart takes seconds, for memory that the system gets back at once.
+    std::mem::forget(server);
     Ok(End::Done)
 }
 

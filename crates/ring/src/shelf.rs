@@ -145,6 +145,11 @@ impl Shelf {
         self.prints.get(&print).map(|slot| slot.0)
     }
 
+    /// Whether a record is here with all that belongs to it.
+    pub(crate) fn is_whole_print(&self, print: Print) -> bool {
+        self.prints.get(&print).and_then(|slot| self.records.get(slot)).is_some_and(|one| self.is_whole(one))
+    }
+
     /// A number that two peers share, all but certainly, only if they hold the same on an arc.
     pub(crate) fn digest(&self, arc: Arc) -> u128 {
         self.on(arc).fold(0u128, |sum, (_, record)| {

@@ -96,11 +96,16 @@ impl Ring {
         self.keep(now, from, offer)
     }
 
+    /// Whoever asks drops what is named here, and may be the last that has the blob. A copy that is whole here is so at
+    /// the replicas as well, since the digest that they agreed to tells whole copies from others.
     fn well_kept(&self, prints: alloc::vec::Vec<Print>) -> alloc::vec::Vec<Print> {
         if !self.is_in_step() {
             return alloc::vec::Vec::new();
         }
-        let is_kept = |print: &Print| self.shelf.position_of(*print).is_some_and(|at| self.owns(at));
+        let is_kept = |print: &Print| {
+            self.shelf.position_of(*print).is_some_and(|at| self.owns(at))
+                && self.shelf.is_whole_print(*print)
+        };
         prints.into_iter().take(PRINTS_MAX).filter(is_kept).collect()
     }
 }

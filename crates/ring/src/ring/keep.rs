@@ -194,7 +194,8 @@ impl Ring {
         }
     }
 
-    /// Whether all replicas held the same as this node when they last compared, and all blobs are here.
+    /// Whether all replicas held the same as this node when they last compared: a blob that is not here either did not
+    /// come to anybody.
     pub(super) fn is_in_step(&self) -> bool {
         let Some(arc) = self.own_arc() else { return self.neighbours.successors().is_empty() };
         let state = (arc, self.shelf.digest(arc));

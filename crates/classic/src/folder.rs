@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use drizzle_model::Mtime;
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod, fstat,
-    futimens, mkdirat, openat, renameat, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod,
+    fstat, futimens, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -138,17 +138,32 @@ impl Folder {
                 .map_err(io::Error::from)?;
         }
         set_mtime(&part.file, mtime)?;
+        // Nobody could tell by its time that it is empty after a power failure, and it would be given to others as the newest.
+        part.file.sync_all()?;
         match (self.look(name)?, before) {
             (Looked::Other, _) => return Err(PlaceError::InTheWay),
             (Looked::File(now), Some(before)) if now == *before => {}
             (Looked::Nothing, None) => {}
             _ => return Err(PlaceError::Changed),
         }
-        renameat(&part.folder, &*part.name, &*self.dir, name.as_str()).map_err(io::Error::from)?;
+        self.rename(&part, name, before.is_some())?;
         part.is_placed = true;
         match looked(&fstat(&part.file).map_err(io::Error::from)?) {
             Looked::File(file) => Ok(file),
             _ => Err(PlaceError::InTheWay),
+        }
+    }
+
+    fn rename(&self, part: &Part, name: &Name, replaces: bool) -> Result<(), PlaceError> {
+        let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
+        match renameat_with(&part.folder, &*part.name, &*self.dir, name.as_str(), flags) {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) if !replaces => Err(PlaceError::Changed),
+            // Not every file system knows how to replace nothing; that nothing was there has been looked at.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if !replaces => {
+                Ok(renameat(&part.folder, &*part.name, &*self.dir, name.as_str()).map_err(io::Error::from)?)
+            }
+            Err(error) => Err(io::Error::from(error).into()),
         }
     }
 

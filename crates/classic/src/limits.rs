@@ -97,6 +97,13 @@ pub const SLOWEST_BYTES_PER_S: u64 = 1 << 10;
 /// Peers that are fetched from at once. From each comes one file at a time: some serve one caller after the other.
 pub const FETCHED_FROM_MAX: usize = 8;
 
+/// How long nobody may have written to a file before others are told of it.
+pub const AT_REST_AFTER: Duration = Duration::from_secs(2);
+
+/// How far ahead of this machine's clock a file's time may be and still be that of somebody who writes now: disks elsewhere have
+/// clocks of their own. What is later was set on purpose.
+pub const AHEAD_MAX: Duration = Duration::from_secs(60);
+
 /// How long the synchronizer waits after a round before its next keepalive.
 pub const KEEPALIVE_PAUSE: Duration = Duration::from_secs(5);
 

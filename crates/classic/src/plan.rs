@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use drizzle_model::Mtime;
+
 use crate::folder::LocalFile;
-use crate::limits::FILES_PER_PEER_MAX;
+use crate::limits::{AHEAD_MAX, AT_REST_AFTER, FILES_PER_PEER_MAX};
 use crate::message::{DirectoryMessage, Entry, OwnFile};
 use crate::name::Name;
 use crate::stamp::Stamp;
@@ -28,6 +30,10 @@ impl Brought {
             Some((told, lies)) if lies == file => told.clone(),
             _ => file.stamp(),
         }
+    }
+
+    fn holds(&self, name: &Name, file: &LocalFile) -> bool {
+        self.0.get(name).is_some_and(|(_, lies)| lies == file)
     }
 }
 
@@ -57,17 +63,11 @@ pub(crate) enum Say {
     Anew,
 }
 
-/// What to say after the first message, in which `told` was said.
+/// What to say after the first message, in which `told` was said, when there is `own` now.
 ///
 /// To a tracker that takes lists at any time whatever is different here. To another one only what others would miss, since it
 /// costs a connection: a file that the directory does not have, or not as new, and that it was not told.
-pub(crate) fn next_word(
-    told: &[OwnFile],
-    files: &Files,
-    brought: &Brought,
-    directory: &DirectoryMessage,
-) -> Say {
-    let own = own_files(files, brought);
+pub(crate) fn next_word(told: &[OwnFile], own: Vec<OwnFile>, directory: &DirectoryMessage) -> Say {
     if directory.takes_lists {
         return if own == told { Say::Keepalive } else { Say::Files(own) };
     }
@@ -78,17 +78,30 @@ pub(crate) fn next_word(
     if own.iter().any(is_missed) { Say::Anew } else { Say::Keepalive }
 }
 
-/// The files as they are told; no more than a tracker takes.
-pub(crate) fn own_files(files: &Files, brought: &Brought) -> Vec<OwnFile> {
-    let own =
-        files.iter().map(|(name, file)| OwnFile { name: name.clone(), mtime: brought.stamp(name, file) });
+/// The files as they are told, when it is `now`; no more than a tracker takes.
+///
+/// What is still being written is not told. Others would fetch the half of it, as new as this moment; and when the writer then
+/// gives it the older time of its original, as copying programs do, the half would come back here as the newer one.
+pub(crate) fn own_files(files: &Files, brought: &Brought, now: Mtime) -> Vec<OwnFile> {
+    let may_be_told =
+        |name: &Name, file: &LocalFile| brought.holds(name, file) || is_at_rest(file.mtime, now);
+    let own = files
+        .iter()
+        .filter(|(name, file)| may_be_told(name, file))
+        .map(|(name, file)| OwnFile { name: name.clone(), mtime: brought.stamp(name, file) });
     own.take(FILES_PER_PEER_MAX).collect()
+}
+
+fn is_at_rest(mtime: Mtime, now: Mtime) -> bool {
+    let nanoseconds =
+        |time: Mtime| i128::from(time.seconds()) * 1_000_000_000 + i128::from(time.nanoseconds());
+    let age = nanoseconds(now) - nanoseconds(mtime);
+    age >= AT_REST_AFTER.as_nanos() as i128 || -age > AHEAD_MAX.as_nanos() as i128
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drizzle_model::Mtime;
 
     fn own() -> SocketAddr {
         "127.0.0.1:1".parse().unwrap()
@@ -143,9 +156,10 @@ mod tests {
     #[test]
     fn a_tracker_hears_of_changes_in_the_way_it_understands() {
         let none = Brought::default();
-        let told = own_files(&files(&[("a", 10)]), &none);
+        let own = |files: &Files| own_files(files, &none, Mtime::from_seconds(1000));
+        let told = own(&files(&[("a", 10)]));
         let mut known = directory(&[("a", "127.0.0.1:1", "10"), ("b", "127.0.0.1:2", "5")]);
-        let word = |files: &Files, directory: &DirectoryMessage| next_word(&told, files, &none, directory);
+        let word = |files: &Files, directory: &DirectoryMessage| next_word(&told, own(files), directory);
         assert_eq!(word(&files(&[("a", 10)]), &known), Say::Keepalive);
         assert_eq!(word(&files(&[("a", 10), ("b", 5)]), &known), Say::Keepalive, "b is known from another");
         assert_eq!(word(&files(&[("a", 10), ("c", 5)]), &known), Say::Anew);
@@ -155,5 +169,25 @@ mod tests {
         known.takes_lists = true;
         assert!(matches!(word(&files(&[("a", 10), ("b", 5)]), &known), Say::Files(_)));
         assert_eq!(word(&files(&[("a", 10)]), &known), Say::Keepalive);
+    }
+
+    /// A copy that keeps its original's time is as new as now until it is whole. Told of by then, half of it would come back as the
+    /// newer file, over the whole one.
+    #[test]
+    fn what_is_being_written_is_not_told() {
+        let mut brought = Brought::default();
+        brought.note(name("fetched"), Stamp::parse("1000").unwrap(), file(1000));
+        let here = files(&[
+            ("fetched", 1000),
+            ("growing", 999),
+            ("old", 998),
+            ("of another clock", 1050),
+            ("of 2100", 4_102_444_800),
+        ]);
+        let told = own_files(&here, &brought, Mtime::from_seconds(1000));
+        let names: Vec<_> = told.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["fetched", "of 2100", "old"]);
+        let later = own_files(&here, &brought, Mtime::from_seconds(1052));
+        assert_eq!(later.len(), here.len(), "all are at rest by now");
     }
 }

@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use drizzle_model::Time;
+use drizzle_model::{Mtime, Time};
 use drizzle_net::RateLimiter;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -19,9 +20,9 @@ use crate::event::{Action, Event};
 use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::folder::{Folder, LocalFile, PlaceError};
 use crate::limits::{FETCHED_FROM_MAX, ROUND_MAX};
-use crate::message::{DirectoryMessage, Entry};
+use crate::message::{DirectoryMessage, Entry, OwnFile};
 use crate::name::Name;
-use crate::plan::{Brought, Files, wanted};
+use crate::plan::{Brought, Files, own_files, wanted};
 
 /// How many peers are remembered as being of the unframed dialect.
 const UNFRAMED_PEERS_MAX: usize = 4096;
@@ -30,7 +31,9 @@ const UNFRAMED_PEERS_MAX: usize = 4096;
 pub(crate) struct Rounds {
     pub(crate) folder: Folder,
     pub(crate) files: Files,
-    pub(crate) brought: Brought,
+    /// When they were looked at.
+    looked: Mtime,
+    brought: Brought,
     fetcher: Fetcher,
     events: mpsc::UnboundedSender<Event>,
     own: SocketAddr,
@@ -75,6 +78,7 @@ impl Rounds {
             fetcher: Fetcher { folder: folder.clone(), limit },
             folder,
             files: Files::new(),
+            looked: Mtime::default(),
             brought: Brought::default(),
             events,
             own,
@@ -96,9 +100,17 @@ impl Rounds {
     /// Looks at the folder again.
     pub(crate) async fn look(&mut self) -> io::Result<()> {
         let folder = self.folder.clone();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        self.looked = Mtime::new(seconds, since.subsec_nanos()).unwrap_or_default();
         let files = spawn_blocking(move || folder.files()).await.map_err(io::Error::other)??;
         self.files = files.into_iter().collect();
         Ok(())
+    }
+
+    /// The files as they are told.
+    pub(crate) fn own_files(&self) -> Vec<OwnFile> {
+        own_files(&self.files, &self.brought, self.looked)
     }
 
     /// One round: ends when nothing more can be had now, or when it has taken long enough.

@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::folder::Folder;
-use crate::limits::{KEEPALIVE_PAUSE, RECALL_MAX, RECALL_MIN};
+use crate::limits::{AT_REST_AFTER, FILES_PER_PEER_MAX, KEEPALIVE_PAUSE, RECALL_MAX, RECALL_MIN};
 use crate::line::{Line, LineError};
 use crate::message::{OwnFile, PeerMessage};
-use crate::plan::{Say, next_word, own_files};
+use crate::plan::{Say, next_word};
 use crate::port::Counter;
 use crate::rounds::Rounds;
 
@@ -186,12 +186,18 @@ impl Synchronizer {
 
     async fn talk(&mut self, line: &mut Line, failures: &mut u32) -> Result<std::convert::Infallible, Stop> {
         self.rounds.look().await?;
-        let mut told = own_files(&self.rounds.files, &self.rounds.brought);
-        if told.len() < self.rounds.files.len() {
-            let (all, told) = (self.rounds.files.len(), told.len());
-            let text = format!("of {all} files only {told} are told to others: no peer can have more");
+        if self.rounds.own_files().len() < self.rounds.files.len().min(FILES_PER_PEER_MAX) {
+            // Some trackers take a list at the beginning alone, so what was put there a moment ago is waited for.
+            self.rounds.pause(Instant::now() + AT_REST_AFTER).await;
+            self.rounds.look().await?;
+        }
+        let all = self.rounds.files.len();
+        if all > FILES_PER_PEER_MAX {
+            let text =
+                format!("of {all} files only {FILES_PER_PEER_MAX} are told to others: no peer can have more");
             self.rounds.tell(Event::Notice(text));
         }
+        let mut told = self.rounds.own_files();
         let mut message = self.message(Some(told.clone()));
         loop {
             let directory = line.exchange(&message).await?;
@@ -201,7 +207,7 @@ impl Synchronizer {
             self.rounds.round(&directory, line.has_lf()).await;
             self.rounds.pause(Instant::now() + KEEPALIVE_PAUSE).await;
             self.rounds.look().await?;
-            message = match next_word(&told, &self.rounds.files, &self.rounds.brought, &directory) {
+            message = match next_word(&told, self.rounds.own_files(), &directory) {
                 Say::Anew => return Err(Stop::Anew),
                 Say::Keepalive => self.message(None),
                 Say::Files(files) => {

@@ -81,7 +81,7 @@ impl Uploads {
     fn before(&mut self, input: &Input) {
         match input {
             Input::Sent { peer, chunk } | Input::Unsent { peer, chunk } => {
-                _ = self.0.remove(&(*peer, *chunk))
+                _ = self.0.remove(&(*peer, *chunk));
             }
             Input::Connected { peer, .. } | Input::Disconnected { peer } => self.forget(*peer),
             _ => {}

@@ -46,7 +46,7 @@ pub(super) async fn networks(node: &Node, patience: Duration) -> Result<Vec<Netw
     for invite in answering(found).await {
         match timeout(ANSWER_MAX, node.join(invite)).await {
             Ok(Ok(network)) if networks.iter().all(|known| known.id() != network.id()) => {
-                networks.push(network)
+                networks.push(network);
             }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "somebody on the local network does not let in"),

@@ -59,8 +59,11 @@ fn two_folders_become_the_same() {
     }
 }
 
+/// A file's name, bytes and time.
+type Known = (&'static str, Vec<u8>, SystemTime);
+
 /// The files of two folders, of which each has one that is newer than the other's.
-fn two_folders(home: &Home) -> ([std::path::PathBuf; 2], Vec<(&'static str, Vec<u8>, SystemTime)>) {
+fn two_folders(home: &Home) -> ([std::path::PathBuf; 2], Vec<Known>) {
     let (early, late) = (at(1_700_000_000, 0.0), at(1_700_000_001, 0.5));
     let (a, b) = (noise::bytes(LARGE, 2), noise::bytes(100_000, 3));
     let one = folder(home, "one", &[("a", &a, early), ("both", b"newer", late), ("empty", b"", late)]);

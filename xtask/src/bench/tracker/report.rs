@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{Figures, PACE, Scale};
+use super::load::Figures;
+use super::scale::{PACE, Scale};
 use crate::bench::page;
 use crate::bench::page::Column::{Figure, Text};
 use crate::bench::program::Missing;

@@ -6,7 +6,7 @@ use drizzle_model::{Invite, RelPath};
 use drizzle_node::{RingError, RingGuest, RingPeer};
 use tokio::sync::mpsc;
 
-use super::control::{Answer, Asking, Request, failure};
+use super::control::{Answer, Asking, Order, failure};
 use crate::args::{RingAskArgs, RingRequestArgs, RingStoreArgs, RingThrough};
 use crate::commands::session::{Session, Watch, asking, signals};
 use crate::config::settings;
@@ -25,7 +25,7 @@ pub(super) async fn store(context: &mut Context, args: RingStoreArgs) -> Outcome
         None => name_of(&path)?,
     };
     match invite(context, args.through)? {
-        None => ask_node(context, Request::Store { path, name: name.to_string() }).await,
+        None => ask_node(context, Order::Store { path, name: name.to_string() }).await,
         Some(invite) => {
             as_guest(context, invite, async |guest, hop| {
                 let stored = guest.store(&path, name.clone(), hop).await?;
@@ -41,7 +41,7 @@ pub(super) async fn request(context: &mut Context, args: RingRequestArgs) -> Out
     let output: PathBuf = context.sources.value(&settings::OUTPUT, args.output)?;
     let output = std::path::absolute(&output).map_err(|error| Failure::at_path(&output, &error))?;
     match invite(context, args.through)? {
-        None => ask_node(context, Request::Request { name: name.to_string(), output }).await,
+        None => ask_node(context, Order::Request { name: name.to_string(), output }).await,
         Some(invite) => {
             as_guest(context, invite, async |guest, hop| {
                 let received = guest.request(&name, output.clone(), hop).await?;
@@ -54,7 +54,7 @@ pub(super) async fn request(context: &mut Context, args: RingRequestArgs) -> Out
 
 pub(super) async fn status(context: &mut Context, args: RingAskArgs) -> Outcome {
     match invite(context, args.through)? {
-        None => ask_node(context, Request::Status).await,
+        None => ask_node(context, Order::Status).await,
         Some(invite) => {
             as_guest(context, invite, async |guest, _| {
                 let state = guest.state().await?;
@@ -74,7 +74,7 @@ pub(super) async fn quit(context: &mut Context, args: RingAskArgs) -> Outcome {
         )
         .into());
     }
-    ask_node(context, Request::Quit).await
+    ask_node(context, Order::Quit).await
 }
 
 fn name_of(path: &Path) -> Result<RelPath, Failure> {
@@ -89,10 +89,10 @@ fn invite(context: &Context, through: RingThrough) -> Result<Option<Invite>, Fai
     Ok(text.map(|text| text.read_ring()).transpose()?)
 }
 
-async fn ask_node(context: &mut Context, request: Request) -> Outcome {
+async fn ask_node(context: &mut Context, order: Order) -> Outcome {
     let mut signals = signals()?;
     let state_dir = context.everywhere.state_dir.clone();
-    let mut asking = Asking::of(&state_dir, &request).await?;
+    let mut asking = Asking::of(&state_dir, &order).await?;
     loop {
         let answer = tokio::select! {
             answer = asking.next() => answer?,

@@ -1,4 +1,4 @@
-//! How commands speak to the ring node of their state directory: one request as a line of JSON, then lines of answers.
+//! How commands speak to the ring node of their state directory: one order as a line of JSON, then lines of answers.
 //!
 //! The socket has mode 0600, and so whoever can open it could do all of this without it.
 
@@ -16,13 +16,13 @@ use tokio::sync::mpsc;
 use crate::exit::{Failure, Kind};
 use crate::output::ring_fields::{HopFields, NeighboursFields, ReceivedFields, StoredFields};
 
-/// The longest request: two paths and a name.
-const REQUEST_BYTES_MAX: u64 = 64 << 10;
+/// The longest order: two paths and a name.
+const ORDER_BYTES_MAX: u64 = 64 << 10;
 
 /// What a node is asked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
-pub(super) enum Request {
+pub(super) enum Order {
     Store { path: PathBuf, name: String },
     Request { name: String, output: PathBuf },
     Status,
@@ -96,10 +96,10 @@ impl Drop for Control {
 async fn answer(stream: UnixStream, ring: RingNode) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
-    let request: Request = serde_json::from_str(&line).map_err(io::Error::from)?;
+    BufReader::new(reader.take(ORDER_BYTES_MAX)).read_line(&mut line).await?;
+    let order: Order = serde_json::from_str(&line).map_err(io::Error::from)?;
     let (hops, mut hopped) = mpsc::unbounded_channel();
-    let mut granted = std::pin::pin!(grant(&ring, request, hops));
+    let mut granted = std::pin::pin!(grant(&ring, order, hops));
     let last = loop {
         tokio::select! {
             biased;
@@ -119,28 +119,28 @@ async fn write(writer: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io
     writer.write_all(&line).await
 }
 
-async fn grant(ring: &RingNode, request: Request, hops: mpsc::UnboundedSender<HopFields>) -> Answer {
+async fn grant(ring: &RingNode, order: Order, hops: mpsc::UnboundedSender<HopFields>) -> Answer {
     let hop = move |from: drizzle_node::RingPeer, to: drizzle_node::RingPeer| {
         // Whoever asked may be gone.
         let _ = hops.send(HopFields { from: (&from).into(), to: (&to).into() });
     };
-    let answered = match request {
-        Request::Store { path, name } => match name_of(&name) {
+    let answered = match order {
+        Order::Store { path, name } => match name_of(&name) {
             Ok(name) => ring
                 .store(&path, name, hop)
                 .await
                 .map(|stored| Answer::Stored(StoredFields::new(stored, path))),
             Err(error) => Err(error),
         },
-        Request::Request { name, output } => match name_of(&name) {
+        Order::Request { name, output } => match name_of(&name) {
             Ok(name) => ring.request(&name, output, hop).await.map(|file| Answer::Received(file.into())),
             Err(error) => Err(error),
         },
-        Request::Status => {
+        Order::Status => {
             let state = ring.state().await.ok_or(RingError::NotMember);
             state.map(|state| Answer::Neighbours(NeighboursFields::of_node(&state)))
         }
-        Request::Quit => {
+        Order::Quit => {
             ring.quit().await;
             Ok(Answer::Left)
         }
@@ -162,7 +162,7 @@ pub(super) struct Asking {
 
 impl Asking {
     /// Asks the ring node of a state directory.
-    pub(super) async fn of(state_dir: &Path, request: &Request) -> Result<Self, Failure> {
+    pub(super) async fn of(state_dir: &Path, order: &Order) -> Result<Self, Failure> {
         let path = path_of(state_dir);
         let mut stream = UnixStream::connect(&path).await.map_err(|_| {
             Failure::new(Kind::Unreachable, "no ring node runs on this state").hint(
@@ -170,7 +170,7 @@ impl Asking {
             )
         })?;
         let failed = |error: io::Error| Failure::at_path(&path, &error);
-        let mut line = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
+        let mut line = serde_json::to_vec(order).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         stream.write_all(&line).await.map_err(failed)?;
         Ok(Self { lines: BufReader::new(stream).lines() })

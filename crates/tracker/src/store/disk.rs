@@ -41,6 +41,8 @@ pub struct DiskStore {
     path: PathBuf,
     /// None after a failure.
     database: Option<Database>,
+    /// Whether it was there once. One that is gone since is not made anew, since it would lack all that was acknowledged.
+    was_there: bool,
 }
 
 /// What went wrong inside, before it is known what it means.
@@ -58,12 +60,13 @@ impl DiskStore {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         let is_new = !path.exists();
-        let mut store = Self { path, database: None };
+        let mut store = Self { path, database: None, was_there: false };
         store.attempt("open", |database| {
             let transaction = database.begin_write()?;
             Tables::open(&transaction)?;
             Ok(transaction.commit()?)
         })?;
+        store.was_there = true;
         if is_new {
             let synced = File::open(dir).and_then(|dir| dir.sync_all());
             synced.map_err(|source| StoreError::Io { action: "make", path: store.path.clone(), source })?;
@@ -77,11 +80,11 @@ impl DiskStore {
         action: &'static str,
         work: impl FnOnce(&Database) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
-        let Self { path, database } = self;
+        let Self { path, database, was_there } = self;
         let done = guarded(|| {
             let database = match database {
                 Some(database) => database,
-                none => none.insert(Builder::new().set_cache_size(CACHE_BYTES).create(&*path)?),
+                none => none.insert(open_at(path, *was_there)?),
             };
             work(database)
         });
@@ -136,6 +139,12 @@ impl Store for DiskStore {
             Ok(transaction.commit()?)
         })
     }
+}
+
+fn open_at(path: &Path, must_be_there: bool) -> Result<Database, redb::DatabaseError> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    if must_be_there { builder.open(path) } else { builder.create(path) }
 }
 
 fn load(database: &Database, tell: &mut dyn FnMut(Known)) -> Result<(), Trouble> {
@@ -331,3 +340,22 @@ trouble_from!(
     redb::TransactionError,
     redb::CommitError
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that failed and is back without its files: an empty catalogue in their place would take every change, and lack
+    /// everything before it.
+    #[test]
+    fn a_database_that_is_gone_is_not_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = DiskStore::open(dir.path()).unwrap();
+        store.close();
+        std::fs::remove_file(&store.path).unwrap();
+        let change = Change::Gone { peer: PeerId::from_bytes([1; 32]) };
+        let refused = store.commit(&[change]);
+        assert!(matches!(refused, Err(StoreError::Io { .. })), "{refused:?}");
+        assert!(!store.path.exists());
+    }
+}

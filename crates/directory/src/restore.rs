@@ -6,7 +6,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use drizzle_model::{FileKey, Mtime, PeerId};
+use drizzle_model::{FileKey, Mtime, PeerId, Time};
 
 use crate::change_log::ChangeLog;
 use crate::directory::Directory;
@@ -46,8 +46,11 @@ impl Directory {
         Ok(())
     }
 
-    /// Everything is in. What nobody holds belongs to the past.
-    pub fn restored(&mut self) {
+    /// Everything is in. What nobody holds belongs to the past. Leases begin now: a large catalogue takes its time, perhaps more
+    /// than a lease, and nobody could renew meanwhile.
+    pub fn restored(&mut self, now: Time) {
+        let there: Vec<PeerNumber> = self.peers.iter().map(|(number, _)| number).collect();
+        there.into_iter().for_each(|number| self.peers.extend(now, number, Self::LEASE));
         let held_by_nobody = self.files.iter().filter(|(_, file)| file.holders == 0);
         let past: Vec<FileId> = held_by_nobody.map(|(id, _)| id).collect();
         for id in past {

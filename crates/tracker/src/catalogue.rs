@@ -53,6 +53,8 @@ impl Catalogue {
         peer: &PeerId,
         address: Option<SocketAddr>,
     ) -> Result<(PeerNumber, Version), UnknownPeer> {
+        // Where it is now is a change, and none is taken while none can be written: the next renewal says it again.
+        let address = address.filter(|_| self.check().is_ok());
         self.with(|directory, now| {
             let before = directory.version();
             let number = directory.renew(now, peer, address)?;
@@ -285,7 +287,7 @@ fn first_version(clock: &dyn Clock) -> Version {
 /// A directory of what the store knows. What is more than the limits of today allow is left out.
 fn restore(clock: &dyn Clock, store: &mut impl Store) -> Result<Directory, StoreError> {
     let now = clock.now();
-    let (mut files, mut peers) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
     // The one that was told last.
     let mut holder = None;
     let (mut directory, mut left_out) = (Directory::starting_at(first_version(clock)), 0_u64);
@@ -297,7 +299,6 @@ fn restore(clock: &dyn Clock, store: &mut impl Store) -> Result<Directory, Store
             }
             Known::Peer { peer, address } => {
                 holder = directory.join(now, peer, Some(address)).ok();
-                peers.push(peer);
                 holder.is_some()
             }
             Known::Holding { file, claim } => match (holder, files.get(file).copied().flatten()) {
@@ -307,12 +308,7 @@ fn restore(clock: &dyn Clock, store: &mut impl Store) -> Result<Directory, Store
         };
         left_out += u64::from(!is_taken);
     })?;
-    directory.restored();
-    // A large catalogue takes its time, and leases begin when all of it is there.
-    for peer in peers {
-        // There is room for who is there already, or was left out.
-        let _ = directory.renew(clock.now(), &peer, None);
-    }
+    directory.restored(clock.now());
     let stats = directory.stats();
     tracing::info!(
         peers = stats.peers,

@@ -109,6 +109,43 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     .await;
 }
 
+/// A store that is slow to read.
+struct Slow {
+    memory: MemoryStore,
+    clock: HandClock,
+}
+
+impl Store for Slow {
+    fn load(&mut self, tell: &mut dyn FnMut(Known)) -> Result<(), StoreError> {
+        let loaded = self.memory.load(tell);
+        self.clock.forward(Duration::from_secs(200));
+        loaded
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.memory.commit(changes)
+    }
+}
+
+/// Would fail if leases began while the catalogue is read: those of a large one would all have run out before anybody could renew.
+#[tokio::test]
+async fn leases_begin_when_all_of_the_catalogue_is_read() {
+    let memory = MemoryStore::default();
+    let first = memory.clone();
+    let network = Network::ephemeral(Admission::Open).unwrap();
+    let serve = |network, clock| Server::with_store(network, clock, first).unwrap();
+    let tracker = Tracker::start_on(network, serve).await;
+    tracker.client().register(1, &[registration("a", 1, Claim::All)]).await.unwrap();
+
+    let network = tracker.stop().await;
+    let serve = |network, clock: HandClock| {
+        let store = Slow { memory, clock: clock.clone() };
+        Server::with_store(network, clock, store).unwrap()
+    };
+    let tracker = Tracker::start_on(network, serve).await;
+    assert_eq!(tracker.client().files(None, 9).await.unwrap().files.len(), 1);
+}
+
 /// A store that can be told to fail, and that counts its transactions.
 #[derive(Clone, Default)]
 struct Moody {
@@ -162,6 +199,10 @@ async fn a_disk_that_fails_acknowledges_nothing_until_it_works_again() {
     assert!(matches!(client.leave().await, Err(ClientError::Busy { .. })));
     client.renew(Some(1)).await.unwrap();
     assert!(!client.files(None, 9).await.unwrap().files.is_empty());
+    // Or whoever says it a thousand times a second would fill the memory with what cannot be written.
+    client.renew(Some(2)).await.unwrap();
+    let located = client.locate_name(&name("a")).await.unwrap();
+    assert_eq!(located[0].holders[0].address.port(), 1, "where a peer is counts as a change");
 
     store.is_failing.store(false, Ordering::SeqCst);
     while let Err(error) = client.register(1, &[registration("c", 1, Claim::All)]).await {

@@ -31,6 +31,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(60);
 const PARTS_EVERY: Duration = Duration::from_secs(5);
 /// Cards that are placed at a time.
 const AT_ONCE_MAX: usize = 16;
+/// So many failures in a row, and nobody is there: the rest is not tried.
+const FAILURES_MAX: usize = 64;
 /// Taking everything back may take so long; what is left then ends with its lease.
 const LEAVE_MAX: Duration = Duration::from_millis(1000);
 /// Members that are asked for a list, and names that are taken from them all.
@@ -193,7 +195,7 @@ impl RingDiscovery {
         self.place(due, true).await.map(drop)
     }
 
-    /// Places all cards again, for another lease.
+    /// Places all cards again, for another lease. One that fails lets no other lapse.
     pub(crate) async fn renew(&self) -> Result<(), RingError> {
         let all = self.published().clone();
         let due = all.into_iter().map(|(key, published)| (0, key, published)).collect();
@@ -217,20 +219,23 @@ impl RingDiscovery {
         }
         let space = self.inner.guest.space().await?;
         let mut placing = JoinSet::new();
-        let mut verdicts = Vec::new();
+        let mut verdicts = Verdicts::default();
         for (at, key, published) in due {
             if placing.len() >= AT_ONCE_MAX
                 && let Some(placed) = placing.join_next().await
             {
-                verdicts.push(verdict(placed)?);
+                verdicts.take(verdict(placed));
+            }
+            if verdicts.is_in_vain() {
+                break;
             }
             let discovery = self.clone();
             placing.spawn(async move { (at, discovery.place_one(space, &key, &published, withdrawn).await) });
         }
         while let Some(placed) = placing.join_next().await {
-            verdicts.push(verdict(placed)?);
+            verdicts.take(verdict(placed));
         }
-        Ok(verdicts)
+        verdicts.ended()
     }
 
     async fn place_one(
@@ -255,6 +260,37 @@ impl RingDiscovery {
 
     fn published(&self) -> MutexGuard<'_, HashMap<FileKey, Published>> {
         self.inner.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What placing many comes to: all are tried, and the first error is told at the end.
+#[derive(Default)]
+struct Verdicts {
+    all: Vec<(usize, Verdict)>,
+    first: Option<RingError>,
+    in_a_row: usize,
+}
+
+impl Verdicts {
+    fn take(&mut self, verdict: Result<(usize, Verdict), RingError>) {
+        match verdict {
+            Ok(verdict) => {
+                self.in_a_row = 0;
+                self.all.push(verdict);
+            }
+            Err(error) => {
+                self.in_a_row += 1;
+                self.first.get_or_insert(error);
+            }
+        }
+    }
+
+    fn is_in_vain(&self) -> bool {
+        self.in_a_row >= FAILURES_MAX
+    }
+
+    fn ended(self) -> Result<Vec<(usize, Verdict)>, RingError> {
+        self.first.map_or(Ok(self.all), Err)
     }
 }
 
@@ -318,4 +354,25 @@ fn listed<'a>(space: Space, records: impl Iterator<Item = &'a Record>) -> Vec<Li
         entry.peers += 1;
     }
     all.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would fail if the first card that cannot be placed kept the others from being placed, or went untold.
+    #[test]
+    fn one_failure_stops_nothing_and_is_told() {
+        let mut verdicts = Verdicts::default();
+        verdicts.take(Err(RingError::NoAnswer));
+        for at in 0..FAILURES_MAX {
+            assert!(!verdicts.is_in_vain());
+            verdicts.take(Ok((at, Ok(()))));
+            verdicts.take(Err(RingError::NotMember));
+        }
+        assert!(matches!(verdicts.ended(), Err(RingError::NoAnswer)));
+        let mut silent = Verdicts::default();
+        (0..FAILURES_MAX).for_each(|_| silent.take(Err(RingError::NoAnswer)));
+        assert!(silent.is_in_vain());
+    }
 }

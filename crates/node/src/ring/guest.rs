@@ -33,7 +33,7 @@ pub(crate) struct Guest {
 struct Inner {
     dialer: Dialer,
     introduction: Introduction,
-    members: Mutex<Vec<Address>>,
+    members: Mutex<Members>,
     /// Held while one is being opened, so that many questions at once open one.
     line: tokio::sync::Mutex<Option<GuestLine>>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Found {
 impl Guest {
     /// A guest that knows these members. Nothing is sent yet.
     pub(crate) fn new(dialer: Dialer, introduction: Introduction, members: Vec<Address>) -> Self {
-        let (members, line) = (Mutex::new(members), tokio::sync::Mutex::new(None));
+        let (members, line) = (Mutex::new(Members::new(members)), tokio::sync::Mutex::new(None));
         Self { inner: Arc::new(Inner { dialer, introduction, members, line }) }
     }
 
@@ -157,9 +157,14 @@ impl Guest {
         let line = self.line().await?;
         match line.ask(wish.clone(), patience, &mut hop).await {
             // The member is gone, or about to go: another one will know.
-            Err(RingError::Unreachable { .. } | RingError::NotMember) => {
+            Err(first @ (RingError::Unreachable { .. } | RingError::NotMember)) => {
                 self.give_up(&line).await;
-                self.line().await?.ask(wish, patience, hop).await
+                match self.line().await {
+                    Ok(line) => line.ask(wish, patience, hop).await,
+                    // Nobody else is there: what the first said tells more.
+                    Err(RingError::Unreachable { .. }) => Err(first),
+                    Err(error) => Err(error),
+                }
             }
             other => other,
         }
@@ -167,7 +172,7 @@ impl Guest {
 
     async fn give_up(&self, line: &GuestLine) {
         self.inner.line.lock().await.take_if(|open| open.host == line.host);
-        self.members().retain(|address| *address != line.address);
+        self.members().put_off(&line.address);
     }
 
     async fn line(&self) -> Result<GuestLine, RingError> {
@@ -175,7 +180,7 @@ impl Guest {
         if let Some(line) = slot.as_ref().filter(|line| line.is_open()) {
             return Ok(line.clone());
         }
-        let members = self.members().clone();
+        let members = self.members().known.clone();
         let mut failures = Vec::new();
         for address in members {
             match self.open(&address, Expect::AnyPeer).await {
@@ -200,9 +205,7 @@ impl Guest {
             };
             let mut members = guest.members();
             for address in successors.into_iter().map(|one| Address::from(one.address)) {
-                if members.len() < MEMBERS_MAX && !members.contains(&address) {
-                    members.push(address);
-                }
+                members.learn(address);
             }
         });
     }
@@ -234,8 +237,35 @@ impl Guest {
         Ok(GuestLine { line, address: address.clone(), space, host, calls, last: Arc::default() })
     }
 
-    fn members(&self) -> MutexGuard<'_, Vec<Address>> {
+    fn members(&self) -> MutexGuard<'_, Members> {
         self.inner.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where members are, in the order in which they are tried.
+struct Members {
+    known: Vec<Address>,
+    /// Those of the invite: they come back at their addresses, so they are never forgotten.
+    invited: Vec<Address>,
+}
+
+impl Members {
+    fn new(invited: Vec<Address>) -> Self {
+        Self { known: invited.clone(), invited }
+    }
+
+    fn learn(&mut self, address: Address) {
+        if self.known.len() < MEMBERS_MAX && !self.known.contains(&address) {
+            self.known.push(address);
+        }
+    }
+
+    /// One that did not do is tried after all others; one that was only heard of is forgotten.
+    fn put_off(&mut self, address: &Address) {
+        self.known.retain(|known| known != address);
+        if self.invited.contains(address) {
+            self.known.push(address.clone());
+        }
     }
 }
 
@@ -293,4 +323,24 @@ impl GuestLine {
 fn unexpected(reply: &Reply) -> RingError {
     tracing::debug!(target: "drizzle::ring", ?reply, "an answer to another question");
     RingError::Other { reason: "the member of the ring does not answer what it was asked".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would fail if a guest that lost its only member for a moment could never ask it again.
+    #[test]
+    fn members_of_the_invite_are_put_off_and_never_forgotten() {
+        let address = |text: &str| text.parse::<Address>().unwrap();
+        let (first, second, heard) = (address("10.0.0.1:1"), address("10.0.0.2:1"), address("10.0.0.3:1"));
+        let mut members = Members::new(vec![first.clone(), second.clone()]);
+        members.learn(heard.clone());
+        members.put_off(&first);
+        assert_eq!(members.known, [second.clone(), heard.clone(), first.clone()]);
+        members.put_off(&heard);
+        members.put_off(&second);
+        members.put_off(&first);
+        assert_eq!(members.known, [second, first]);
+    }
 }

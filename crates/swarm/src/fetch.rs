@@ -227,8 +227,7 @@ mod tests {
             let geometry = Geometry::for_size(1 << 20).unwrap();
             let mut all = Bitmap::empty(geometry.chunk_count());
             geometry.chunks().for_each(|chunk| _ = all.insert(chunk));
-            let mut config = Config::default();
-            config.requests_per_peer = limit;
+            let config = Config { requests_per_peer: limit, ..Config::default() };
             let sizes = ChunkSizes::of_file(geometry);
             let mut swarm = Swarm::new(config, sizes, Bitmap::empty(geometry.chunk_count()), 1);
             swarm.handle(Time::ORIGIN, Input::Connected { peer: PeerKey(1), have: all });

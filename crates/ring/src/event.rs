@@ -146,6 +146,8 @@ pub enum Output {
     FetchBlob {
         /// The blob.
         blob: ContentHash,
+        /// Its size, as the record says with which this source offered it.
+        bytes: u64,
         /// From whom; from this node itself, when it is what the user stores.
         from: Contact,
     },
@@ -201,6 +203,9 @@ pub enum OperationError {
     /// Whoever should keep the record does not.
     #[error("refused: {0}")]
     Refused(Refusal),
+    /// Those who took the record could not fetch its blob.
+    #[error("no peer that should keep the file has fetched it in time")]
+    NoFile,
     /// This node does as much as it can.
     #[error("expected at most {max} operations at a time")]
     TooMany {

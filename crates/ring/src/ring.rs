@@ -39,7 +39,7 @@ use crate::neighbours::{Neighbours, View};
 use crate::position::{Arc, Position};
 use crate::random::Random;
 use crate::search::Search;
-use crate::shelf::{BlobWork, Shelf};
+use crate::shelf::{BlobWork, Shelf, Source};
 
 use self::purpose::{AIMS_MAX, Aim, Purpose};
 use self::replicas::Replicas;
@@ -161,7 +161,7 @@ impl Ring {
             return Some(output);
         }
         self.shelf.next_work().map(|work| match work {
-            BlobWork::Fetch(blob, from) => Output::FetchBlob { blob, from },
+            BlobWork::Fetch(blob, Source { bytes, from }) => Output::FetchBlob { blob, bytes, from },
             BlobWork::Drop(blob) => Output::DropBlob(blob),
         })
     }

@@ -31,13 +31,21 @@ struct Blob {
     names: usize,
     is_here: bool,
     is_fetching: bool,
-    sources: VecDeque<Contact>,
+    sources: VecDeque<Source>,
+}
+
+/// Who can give a blob, and what size it has according to the record that came with it: another record of the same blob
+/// may lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) bytes: u64,
+    pub(crate) from: Contact,
 }
 
 /// What a change on the shelf asks of the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlobWork {
-    Fetch(ContentHash, Contact),
+    Fetch(ContentHash, Source),
     Drop(ContentHash),
 }
 
@@ -88,9 +96,9 @@ impl Shelf {
     }
 
     /// A peer can give a blob: it is fetched, unless it is here or on its way.
-    pub(crate) fn add_source(&mut self, blob: ContentHash, source: Contact) {
+    pub(crate) fn add_source(&mut self, blob: ContentHash, source: Source) {
         let Some(entry) = self.blobs.get_mut(&blob).filter(|entry| !entry.is_here) else { return };
-        entry.sources.retain(|known| known.peer != source.peer);
+        entry.sources.retain(|known| known.from.peer != source.from.peer);
         entry.sources.push_back(source);
         if entry.sources.len() > SOURCES_MAX {
             entry.sources.pop_front();
@@ -114,7 +122,7 @@ impl Shelf {
     /// A source could not give a blob: the next is tried. With none left, the next comparison finds others.
     pub(crate) fn blob_not_given(&mut self, blob: ContentHash, source: PeerId) {
         let Some(entry) = self.blobs.get_mut(&blob) else { return };
-        entry.sources.retain(|known| known.peer != source);
+        entry.sources.retain(|known| known.from.peer != source);
         entry.is_fetching = !entry.sources.is_empty() && !entry.is_here;
         if let Some(&next) = entry.sources.back().filter(|_| entry.is_fetching) {
             self.work.push_back(BlobWork::Fetch(blob, next));

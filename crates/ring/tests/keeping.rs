@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use drizzle_model::{ContentHash, PeerId, Time};
 use drizzle_ring::{
-    Answer, Ask, CallId, Config, Contact, Content, Input, Key, Lease, Message, Offered, Output, Print, Put,
-    Record, RecordId, Ring, Space,
+    Answer, Ask, CallId, Config, Contact, Content, Input, Key, Lease, Message, Offered, Operation,
+    OperationError, Output, Print, Put, Record, RecordId, Ring, Space,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -117,5 +117,50 @@ fn nothing_is_kept_well_whose_blob_is_not_here() {
         one.ask(holder, Ask::Put(vec![Offered { record: self::record(91, 1, 8), has_blob: true }]));
         one.wait(2 * SECOND, Put::Kept { whole: true });
         assert_ne!(one.ask(holder, settled), Answer::Settled(vec![]), "{replicas} replicas");
+    }
+}
+
+/// Two records may name one blob, and one of them may lie. Would fail if the size were taken from whichever comes first.
+#[test]
+fn a_blob_is_fetched_with_the_size_that_its_source_said() {
+    let mut one = One::new(1);
+    let fetched = |outputs: Vec<Output>| {
+        outputs.into_iter().find_map(|output| match output {
+            Output::FetchBlob { bytes, from, .. } => Some((bytes, from)),
+            _ => None,
+        })
+    };
+    let put = |id, record, has_blob| Message::Ask(CallId(id), Ask::Put(vec![Offered { record, has_blob }]));
+    let (liar, honest) = (contact(120), contact(140));
+    let whole = Put::Kept { whole: true };
+    let told = Input::Message { from: liar, message: put(1, record(80, 9, 1), true) };
+    assert_eq!(fetched(one.take(told, whole)), Some((9, liar)));
+    let told = Input::Message { from: honest, message: put(2, record(90, 1000, 2), true) };
+    assert_eq!(fetched(one.take(told, whole)), None);
+    let missed = Input::BlobNotGiven { blob: BLOB, from: liar.peer };
+    assert_eq!(fetched(one.take(missed, whole)), Some((1000, honest)));
+}
+
+/// A keeper that says for ever that it is fetching must not hold the job for ever: what others have is stored, and where
+/// nobody has it, that is told. Would fail if the job asked on without end.
+#[test]
+fn a_store_ends_although_a_keeper_never_has_the_blob() {
+    for is_here in [true, false] {
+        let mut one = One::new(3);
+        let (operation, record) = (Operation(1), record(90, 1000, 7));
+        let never = Put::Kept { whole: false };
+        let mut outputs = one.take(Input::Store { operation, record }, never);
+        if is_here {
+            outputs.extend(one.take(Input::BlobArrived(BLOB), never));
+        }
+        outputs.extend(one.wait(600 * SECOND, never));
+        let end = outputs
+            .into_iter()
+            .find(|output| matches!(output, Output::Stored { .. } | Output::Failed { .. }));
+        match end.unwrap() {
+            Output::Stored { at, .. } => assert!(is_here && at == [contact(100)], "{at:?}"),
+            Output::Failed { error, .. } => assert!(!is_here && error == OperationError::NoFile, "{error}"),
+            other => unreachable!("{other:?}"),
+        }
     }
 }

@@ -106,10 +106,31 @@ fn what_was_kept_outlives_the_whole_ring() {
     let only = Member::numbered(30, None);
     let path = file(&only.home, "25", 300_000);
     only.ask(words!["store", &path]).assert_code(0);
-    let records = only.home.join("state").join("ring").join("records");
-    eventually("what is kept is written down", || records.metadata().is_ok_and(|file| file.len() > 0));
-    let again = only.restart(numbered(30, None));
+    eventually("what is kept is written down", || only.has_records());
+    // Killed before it can have stored anything anew, it still knows.
+    let again = only.restart(numbered(30, None)).restart(numbered(30, None));
     let out = again.home.out();
     eventually("the file is back", || again.ask(words!["request", "25", "-o", &out]).code == Some(0));
+    assert_same(&path, &out.join("25"));
+}
+
+/// Would fail if what a closed ring keeps were served in another ring on the same state, or lost by it.
+#[test]
+fn what_one_ring_keeps_is_not_in_another_on_the_same_state() {
+    let place = || words!["--bits", "8", "--id", "30"];
+    let closed = Member::start(place());
+    let path = file(&closed.home, "25", 300_000);
+    closed.ask(words!["store", &path]).assert_code(0);
+    eventually("what is kept is written down", || closed.has_records());
+    let invite = closed.invite.clone();
+    let open = closed.restart(numbered(30, None));
+    assert!(open.invite != invite, "an open ring has a secret of its own");
+    assert_eq!(open.files(), 0);
+    let out = open.home.out();
+    open.ask(words!["request", "25", "-o", &out]).assert_code(3);
+    let closed = open.restart(place());
+    let secret = |invite: &str| invite.rsplit_once('/').unwrap().1.to_owned();
+    assert_eq!(secret(&closed.invite), secret(&invite));
+    eventually("the file is back", || closed.ask(words!["request", "25", "-o", &out]).code == Some(0));
     assert_same(&path, &out.join("25"));
 }

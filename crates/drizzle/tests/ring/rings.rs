@@ -73,6 +73,13 @@ impl Member {
         status.all("neighbours")[0]["keeps"]["files"].as_u64().unwrap()
     }
 
+    /// Whether it has written down what it keeps, for some ring.
+    pub(crate) fn has_records(&self) -> bool {
+        let rings = fs::read_dir(self.home.join("state").join("ring")).unwrap();
+        let mut records = rings.map(|ring| ring.unwrap().path().join("records"));
+        records.any(|records| records.metadata().is_ok_and(|file| file.len() > 0))
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(self) {
         self.process.end_by(Signal::KILL);

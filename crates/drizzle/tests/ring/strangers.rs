@@ -17,6 +17,9 @@ fn a_closed_ring_takes_the_invited_alone() {
         guest.run(words!["ring", "request", "x", "--join", wrong]).assert_code(7);
         guest.run(words!["list", "--tracker", format!("ring://{}", first.address)]).assert_code(7);
     }
+    let opened = start_in_vain(words!["--open", "--join", &first.invite]);
+    opened.assert_code(2);
+    assert!(opened.stderr.contains("for the invited"), "{}", opened.stderr);
     let second = Member::start(words!["--join", &first.invite]);
     let path = file(&second.home, "notes", 70_000);
     second.ask(words!["store", &path]).assert_code(0);

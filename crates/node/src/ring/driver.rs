@@ -3,7 +3,6 @@
 //! It never waits for a peer or a disk: lines, calls and files have tasks of their own, which report back.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use drizzle_model::Time;
@@ -18,7 +17,7 @@ use super::happening::{Command, Happening, Neighbourhood, News, RingEvent, RingP
 use super::host::Host;
 use super::line::{Line, LineEnd, LineId, LineNews};
 use super::lines::{Lines, Way};
-use super::memory;
+use super::memory::Memory;
 use super::standing::RingId;
 use super::vault::Vault;
 use crate::membership::unix_s;
@@ -37,8 +36,8 @@ pub(super) struct Means {
     pub(super) vault: Vault,
     pub(super) host: Host,
     pub(super) events: mpsc::UnboundedSender<RingEvent>,
-    /// Where the records of files are kept from one start to the next.
-    pub(super) memory: PathBuf,
+    /// The records of files, from one start to the next.
+    pub(super) memory: Memory,
 }
 
 pub(super) struct Driver {
@@ -145,13 +144,10 @@ impl Driver {
     /// Writes down which files are kept, on another thread. A node that leaves has handed them over.
     fn save(&mut self) {
         self.unsaved_since = None;
-        let files = self.ring.records().filter(|record| {
-            let content = record.content();
-            content.blob_bytes.is_some() && !content.withdrawn
-        });
-        let (records, path): (Vec<Record>, PathBuf) = (files.cloned().collect(), self.means.memory.clone());
+        let memory = self.means.memory.clone();
+        let snapshot = memory.snapshot(self.ring.records());
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = memory::save(&path, &records) {
+            if let Err(error) = memory.save(&snapshot) {
                 tracing::warn!(target: "drizzle::ring", %error, "cannot write down what is kept");
             }
         });
@@ -332,15 +328,14 @@ impl Driver {
                 self.end(operation, News::Received { from, records });
             }
             Output::Failed { operation, error } => self.end(operation, News::Failed(error)),
-            Output::FetchBlob { blob, from } => {
+            Output::FetchBlob { blob, bytes, from } => {
                 self.unsaved_since.get_or_insert_with(Instant::now);
-                let bytes = self.stored_files().find(|(named, _)| *named == blob).map(|(_, bytes)| bytes);
                 let own = (from == self.ring.me()).then_some(());
                 let (vault, happenings) = (self.means.vault.clone(), self.happenings.clone());
                 tokio::spawn(async move {
                     let is_here = match own {
                         Some(()) => vault.keep_own(blob).await,
-                        None => vault.fetch(blob, bytes.unwrap_or_default(), from).await,
+                        None => vault.fetch(blob, bytes, from).await,
                     };
                     let from = from.peer;
                     let _ = happenings.send(Happening::File { blob, from, is_here }).await;

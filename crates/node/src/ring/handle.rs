@@ -74,6 +74,11 @@ impl RingHandle {
         let _ = self.ask(Command::Quit).await;
     }
 
+    /// Waits until the driver has ended.
+    pub(crate) async fn ended(&self) {
+        self.happenings.closed().await;
+    }
+
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.happenings.send(Happening::Command(command(reply))).await.ok()?;

@@ -34,7 +34,11 @@ impl Host {
             Wish::Members => self.members().await,
             Wish::Find(key) => self.find(key, hop).await,
             Wish::Publish(record) => self.publish(record, hop).await,
-            Wish::Keep(record) => self.keep(line, record, hop).await,
+            Wish::Keep(record) => tokio::select! {
+                kept = self.keep(line, record, hop) => kept,
+                // It may take hours, and nobody hears what came of it.
+                () = line.ended() => return,
+            },
             Wish::List { after } => match self.ring.list(after).await {
                 Some((records, has_more)) => Ok(Reply::Listed { records, has_more }),
                 None => Err(RingError::NotMember),
@@ -85,9 +89,13 @@ impl Host {
         if card.key.size > FILE_BYTES_MAX {
             return Err(not_taken("it is larger than what a peer keeps for one publisher"));
         }
+        let kept = self.ring.state().await.ok_or(RingError::NotMember)?.file_bytes;
+        let Some(_room) = self.vault.reserve(publisher, card.key.size, kept) else {
+            return Err(not_taken("the member that was asked has no more room for it"));
+        };
         let _pin = self.vault.pin(card.key.hash, None);
         let addresses = card.addresses.iter().map(|&address| address.into()).collect();
-        if !self.vault.obtain(card.key.hash, card.key.size, addresses).await {
+        if !self.vault.take_over(publisher, (card.key.hash, card.key.size), addresses).await {
             return Err(not_taken("the file could not be fetched from the one who asks"));
         }
         let at = self.ring.store(record, hop).await?;

@@ -75,6 +75,11 @@ impl Line {
     pub(crate) fn say(&self, frame: RingFrame) -> bool {
         self.frames.try_send(frame).is_ok()
     }
+
+    /// Waits until nothing more can be said.
+    pub(crate) async fn ended(&self) {
+        self.frames.closed().await;
+    }
 }
 
 async fn read<T>(

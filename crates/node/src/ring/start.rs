@@ -24,11 +24,11 @@ use super::guest::Guest;
 use super::handle::RingHandle;
 use super::happening::{Neighbourhood, RingEvent, RingPeer};
 use super::host::Host;
-use super::memory;
+use super::memory::Memory;
 use super::naming::{CardText, Standing, card_of, record_of, stored_key};
 use super::serve::FileServer;
 use super::standing::{Door, RingId, RingSecret, dialable, version_now};
-use super::vault::Vault;
+use super::vault::{Adopted, Leftovers, Vault};
 use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
 use crate::network::{Joiner, Network};
 
@@ -194,12 +194,14 @@ pub(crate) async fn start(
     let (events, _) = mpsc::unbounded_channel();
     let means = Means { events, patience: KEEP_PATIENCE, ..around.means.clone() };
     let server = FileServer { hub: means.hub.clone(), index: means.index.clone(), network };
-    let files = folder.join("files");
-    let memory = folder.join("records");
-    let remembered = memory::load(&memory);
-    let wanted: Vec<ContentHash> = remembered.iter().map(|record| record.id().subject).collect();
-    let vault = Vault::new(files.clone(), alone.clone(), means, server.clone(), &wanted)
-        .map_err(|error| RingError::disk(files, &error))?;
+    // What one ring keeps is nothing to another one.
+    let of_ring = folder.join(network.to_string());
+    let disk = |error: std::io::Error| RingError::disk(&of_ring, &error);
+    std::fs::create_dir_all(&of_ring).map_err(disk)?;
+    let (memory, is_sure) = Memory::open(of_ring.join("records")).map_err(disk)?;
+    let wanted: Vec<ContentHash> = memory.left().iter().map(|record| record.id().subject).collect();
+    let left = Leftovers { wanted: &wanted, is_sure };
+    let vault = Vault::new(&of_ring, alone.clone(), means, server.clone(), left).map_err(disk)?;
 
     let (happenings, happened) = mpsc::channel(HAPPENINGS_MAX);
     let ring = RingHandle::new(happenings.clone());
@@ -212,15 +214,21 @@ pub(crate) async fn start(
     }
     let origin = Instant::now();
     let machine = Ring::new(drizzle_model::Time::ORIGIN, config(me, place.space, &settings));
-    let of_driver =
-        driver::Means { dialer: around.dialer, introduction, vault: vault.clone(), host, events, memory };
+    let of_driver = driver::Means {
+        dialer: around.dialer,
+        introduction,
+        vault: vault.clone(),
+        host,
+        events,
+        memory: memory.clone(),
+    };
     let driver = Driver::new(machine, place.space, origin, of_driver, happenings);
     let begin = match first.as_ref().and_then(|met| met.member) {
         Some(member) => Input::Join { through: vec![member] },
         None => Input::Form { others: Vec::new() },
     };
     tokio::spawn(driver.run(happened, first, begin));
-    tokio::spawn(bring_back(ring.clone(), vault.clone(), remembered));
+    tokio::spawn(bring_back(ring.clone(), vault.clone(), memory));
     let node = RingNode {
         ring,
         vault,
@@ -253,27 +261,54 @@ fn lock(folder: &Path) -> Result<std::fs::File, RingError> {
     }
 }
 
-/// How long to wait between two looks whether the node is a member, and how many.
+/// How long to wait between two looks whether the node is a member.
 const MEMBER_LOOK: Duration = Duration::from_millis(200);
-const MEMBER_LOOKS_MAX: u32 = 300;
+/// How soon what could not be stored anew is tried again; doubled each time.
+const AGAIN_FIRST: Duration = Duration::from_secs(10);
+const AGAIN_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// Stores anew what an earlier process kept, now that this one is a member: where it belongs may be elsewhere by now.
-async fn bring_back(ring: RingHandle, vault: Vault, records: Vec<drizzle_ring::Record>) {
-    for _ in 0..MEMBER_LOOKS_MAX {
+/// Stores anew what an earlier process kept, once this one is a member: where it belongs may be elsewhere by now. Nothing of
+/// it is deleted before others have it: this may be the last copy.
+async fn bring_back(ring: RingHandle, vault: Vault, memory: Memory) {
+    loop {
         match ring.state().await {
             None => return,
             Some(state) if state.is_member => break,
             Some(_) => tokio::time::sleep(MEMBER_LOOK).await,
         }
     }
-    for record in records {
-        let blob = record.id().subject;
-        let _pin = vault.pin(blob, None);
-        if vault.adopt(blob).await
-            && let Err(error) = ring.store(record, |_, _| {}).await
-        {
-            tracing::debug!(target: "drizzle::ring", ?blob, %error, "a file of before was not stored again");
+    let mut wait = AGAIN_FIRST;
+    loop {
+        for record in memory.left() {
+            let (id, blob) = (record.id(), record.id().subject);
+            match store_anew(&ring, &vault, record).await {
+                Ok(()) => {
+                    memory.is_done(&id);
+                    vault.is_done(blob);
+                }
+                // This node has left; the next start goes on.
+                Err(RingError::NotMember) => return,
+                Err(error) => {
+                    tracing::warn!(target: "drizzle::ring", ?blob, %error, "a file of before is not stored anew yet");
+                }
+            }
         }
+        if memory.left().is_empty() {
+            return;
+        }
+        if tokio::time::timeout(wait, ring.ended()).await.is_ok() {
+            return;
+        }
+        wait = (wait * 2).min(AGAIN_MAX);
+    }
+}
+
+async fn store_anew(ring: &RingHandle, vault: &Vault, record: drizzle_ring::Record) -> Result<(), RingError> {
+    match vault.adopt(record.id().subject).await {
+        Adopted::Here => Ok(ring.store(record, |_, _| {}).await.map(drop)?),
+        // It had not come yet when the earlier process ended; whoever was to give it has it.
+        Adopted::Missing => Ok(()),
+        Adopted::Unreadable => Err(RingError::Other { reason: "it cannot be read, or is damaged".into() }),
     }
 }
 
@@ -284,7 +319,12 @@ async fn secret(
 ) -> Result<RingSecret, RingError> {
     let door = if settings.is_open { Door::Open } else { Door::Closed };
     match &settings.join {
+        // Whoever knocks at an open ring is told its secret, which therefore must not open a closed one.
+        None if settings.is_open => own_secret(&folder.join("open.secret"), door),
         None => own_secret(&folder.join("join.secret"), door),
+        Some(invite) if settings.is_open && invite.secret.is_some() => Err(RingError::Id {
+            reason: "the invite has a secret, so its ring is closed: it cannot be opened from here".into(),
+        }),
         Some(invite) => {
             let secret = secret_of(&around.dialer, invite).await?;
             Ok(if settings.is_open { RingSecret::new(secret.secret, door) } else { secret })

@@ -13,7 +13,7 @@ use drizzle_model::Time;
 use super::Ring;
 use super::purpose::{Aim, Purpose};
 use super::stage::Stage;
-use super::task::{JOBS_MAX, Job, Keeper, Task};
+use super::task::{Fetching, JOBS_MAX, Job, Keeper, Task};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{Operation, OperationError, Output};
@@ -26,6 +26,11 @@ use crate::search::Found;
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Look-ups of one job, before nobody can be said to answer. A peer that just died may cost one or two.
 const SEARCHES_MAX: u8 = 4;
+/// How long one more keeper may take to fetch a blob: so long, and what the slowest usual uplink takes, shared by three.
+const FETCH_PATIENCE: Duration = Duration::from_secs(60);
+const FETCH_RATE_MIN: u64 = 32 << 10;
+/// A size is only said; longer than this nobody is waited for.
+const FETCH_PATIENCE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl Ring {
     pub(super) fn begin_look_up(&mut self, now: Time, operation: Operation, target: Position) {
@@ -40,7 +45,8 @@ impl Ring {
 
     pub(super) fn begin_store(&mut self, now: Time, operation: Operation, record: Record) {
         let target = self.config.space.place(&record.id().key);
-        self.begin_job(now, operation, target, Task::Store { record: Box::new(record), keepers: Vec::new() });
+        let task = Task::Store { record: Box::new(record), keepers: Vec::new(), fetching: None };
+        self.begin_job(now, operation, target, task);
     }
 
     pub(super) fn begin_request(&mut self, now: Time, operation: Operation, key: Key) {
@@ -145,7 +151,8 @@ impl Ring {
     /// Puts the record to every keeper of which it is not certain that it has all.
     fn put_to_keepers(&mut self, now: Time, operation: Operation) {
         let me = self.config.me;
-        let Some(Job { task: Task::Store { record, keepers }, .. }) = self.jobs.get_mut(&operation) else {
+        let Some(Job { task: Task::Store { record, keepers, .. }, .. }) = self.jobs.get_mut(&operation)
+        else {
             return;
         };
         let offer = Offered { has_blob: record.blob().is_some(), record: Record::clone(record) };
@@ -201,7 +208,7 @@ impl Ring {
         });
         match (at.is_empty(), refusal) {
             (false, _) if is_whole => self.finish(Output::Stored { operation, at }, operation),
-            (false, _) => self.ask_again_at(operation, now + ASK_AGAIN),
+            (false, _) => self.wait_for_blob(now, operation),
             (true, Some(refusal)) if refusal != crate::message::Refusal::NotMine => {
                 self.fail(operation, OperationError::Refused(refusal));
             }
@@ -212,6 +219,30 @@ impl Ring {
                 }
                 self.search_again(now, operation);
             }
+        }
+    }
+
+    /// Some that took the record have not fetched its blob yet. They are asked on as long as one after the other gets it.
+    fn wait_for_blob(&mut self, now: Time, operation: Operation) {
+        let Some(Job { task: Task::Store { record, keepers, fetching }, .. }) = self.jobs.get_mut(&operation)
+        else {
+            return;
+        };
+        let has_all = |keeper: Keeper| keeper == Keeper::Said(Put::Kept { whole: true });
+        let at: Vec<Contact> =
+            keepers.iter().filter(|(_, keeper)| has_all(*keeper)).map(|&(contact, _)| contact).collect();
+        let until = now + patience(record);
+        let fetch = fetching.get_or_insert(Fetching { whole: at.len(), until });
+        if at.len() > fetch.whole {
+            *fetch = Fetching { whole: at.len(), until };
+        }
+        if now < fetch.until {
+            self.ask_again_at(operation, now + ASK_AGAIN);
+        } else if at.is_empty() {
+            self.fail(operation, OperationError::NoFile);
+        } else {
+            // The others get it from these, when replicas are compared.
+            self.finish(Output::Stored { operation, at }, operation);
         }
     }
 
@@ -275,4 +306,9 @@ impl Ring {
             self.fail(operation, OperationError::NotMember);
         }
     }
+}
+
+fn patience(record: &Record) -> Duration {
+    let bytes = record.content().blob_bytes.unwrap_or_default();
+    (FETCH_PATIENCE + Duration::from_secs(bytes / FETCH_RATE_MIN)).min(FETCH_PATIENCE_MAX)
 }

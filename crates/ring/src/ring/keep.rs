@@ -22,6 +22,7 @@ use crate::message::{Answer, Ask, Holding, Offered, PRINTS_MAX, Put, RECORDS_MAX
 use crate::position::{Arc, Position};
 use crate::record::Print;
 use crate::search::Found;
+use crate::shelf::Source;
 
 /// How soon neighbours that changed are compared with.
 const SOON: Duration = Duration::from_millis(300);
@@ -69,10 +70,11 @@ impl Ring {
     pub(super) fn keep(&mut self, now: Time, from: Contact, offer: Offered) -> Put {
         let unix_seconds = self.unix_seconds(now);
         let blob = offer.record.blob().filter(|_| offer.has_blob);
+        let bytes = offer.record.content().blob_bytes.unwrap_or_default();
         let count = self.shelf.len();
         let result = self.shelf.put(unix_seconds, offer.record);
         if let (Put::Kept { whole: false }, Some(blob)) = (result, blob) {
-            self.shelf.add_source(blob, from);
+            self.shelf.add_source(blob, Source { bytes, from });
         }
         if self.shelf.len() != count {
             self.compare_soon(now);

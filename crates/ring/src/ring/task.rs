@@ -25,8 +25,17 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Task {
     LookUp,
-    Store { record: Box<Record>, keepers: Vec<(Contact, Keeper)> },
+    Store { record: Box<Record>, keepers: Vec<(Contact, Keeper)>, fetching: Option<Fetching> },
     Request { key: Key, left: Vec<Contact>, answered: bool },
+}
+
+/// Keepers have the record and fetch its blob.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fetching {
+    /// How many had it when one more was last found to have it.
+    pub(super) whole: usize,
+    /// When no more is waited for the next.
+    pub(super) until: Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -58,9 +58,15 @@ fn plan(context: &Context, args: RingStartArgs) -> Result<Plan, Failure> {
             return Err(Failure::new(Kind::Usage, "an --id is for a small ring: give its --bits"));
         }
     };
+    let is_open = sources.value(&settings::OPEN, args.open)?.is_on();
+    if is_open && join.as_ref().is_some_and(|invite| invite.secret.is_some()) {
+        let problem =
+            "the invite has a secret, so its ring is for the invited: it cannot be joined with --open";
+        return Err(Failure::new(Kind::Usage, problem).hint("leave --open out"));
+    }
     let ring = RingSettings {
         join,
-        is_open: sources.value(&settings::OPEN, args.open)?.is_on(),
+        is_open,
         place,
         ping: sources.value(&settings::PING, args.ping)?.duration(),
         successors: sources.value(&settings::SUCCESSORS, args.successors)?.get(),

@@ -36,6 +36,7 @@ mod serving;
 mod sizes;
 mod slots;
 mod sources;
+mod stuck;
 mod swarm;
 mod through;
 

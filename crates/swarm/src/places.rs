@@ -7,7 +7,6 @@
 //! the copy no longer counts as one that is out. So a peer holds one such upload at most, and a place for a few seconds.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use drizzle_model::{ChunkIndex, Time};
 
@@ -16,34 +15,6 @@ use crate::event::PeerKey;
 use crate::pace::CHECK_EVERY;
 use crate::peer::Upload;
 use crate::swarm::Swarm;
-
-/// Where nothing goes through at all, the places are freed, again not before this time, and then each time after twice as
-/// long, until something goes through: perhaps the way out is slow, and more uploads would make each slower still.
-const NEXT_STUCK_MIN: Duration = Duration::from_secs(8);
-
-/// When a place may be freed although nothing goes through.
-pub(crate) struct StuckPlaces {
-    next: Time,
-    pause: Duration,
-}
-
-impl Default for StuckPlaces {
-    fn default() -> Self {
-        Self { next: Time::ORIGIN, pause: NEXT_STUCK_MIN }
-    }
-}
-
-impl StuckPlaces {
-    /// Something went through.
-    pub(crate) fn reset(&mut self) {
-        *self = Self::default();
-    }
-
-    fn freed(&mut self, now: Time) {
-        self.next = now + self.pause;
-        self.pause = self.pause.saturating_mul(2);
-    }
-}
 
 impl Swarm {
     /// Looks at what holds the places, as long as others wait for them.

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 
 use drizzle_model::ChunkIndex;
 
-use crate::places::StuckPlaces;
 use crate::slots::Slots;
+use crate::stuck::StuckPlaces;
 use crate::through::Through;
 
 /// The uploading half's state.

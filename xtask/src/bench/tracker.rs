@@ -9,35 +9,22 @@ mod load;
 mod nginx;
 mod options;
 mod report;
+mod scale;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use load::{Figures, Generator};
+use load::Generator;
 pub(crate) use options::Options;
 use report::{Results, Yardstick};
+use scale::{PACE, READY_WITHIN};
 
 use super::{machine, page, subject, usage};
 use crate::stage::{RunError, Running, Scratch, leftovers};
 
 /// Room for the catalogue, and for what a database leaves free in it.
 const ROOM_BYTES: u64 = 4 << 30;
-
-/// How much there is, and how long each thing is measured.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scale {
-    pub(crate) peers: u64,
-    pub(crate) files_each: u64,
-    /// Different files.
-    pub(crate) files: u64,
-    pub(crate) connections: u64,
-    pub(crate) seconds: u64,
-    pub(crate) pages: u64,
-}
-
-/// Half of the renewals a second that are to be reached, at which the wait is measured.
-pub(crate) const PACE: u64 = 15_000;
 
 /// A tracker that is up.
 struct Tracker {
@@ -119,6 +106,3 @@ impl Tracker {
         Ok(Self { process, invite, ready_after: at - started })
     }
 }
-
-/// A catalogue of ten million holdings is read in less.
-const READY_WITHIN: Duration = Duration::from_secs(300);

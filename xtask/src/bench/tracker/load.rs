@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::nginx::Nginx;
-use super::{READY_WITHIN, Scale};
+use super::scale::{READY_WITHIN, Scale};
 use crate::bench::subject;
 use crate::stage::{RunError, Running, Scratch};
 

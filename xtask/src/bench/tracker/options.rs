@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Scale;
+use super::scale::Scale;
 
 const PAGE: &str = "docs/benchmarks.md";
 

@@ -1,7 +1,13 @@
 //! `drizzle list` and `drizzle search PATTERN`: what can be fetched.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
 use drizzle_node::{Listing, Network, Node, TrackerError};
 use drizzle_tracker::{Manner, Search};
+use tokio::time::timeout;
 
 use super::choice::Whom;
 use super::session::{Session, asking};
@@ -11,6 +17,9 @@ use crate::config::settings;
 use crate::context::Context;
 use crate::exit::{End, Failure, Kind, Outcome};
 use crate::output::report::Report;
+
+/// How long a network may take that nobody named. Whoever is on the local network can announce one, and list without end.
+const STRANGERS_MAX: Duration = Duration::from_secs(30);
 
 pub(super) async fn all(context: &mut Context, args: ListArgs) -> Outcome {
     let whom = choice::whom(context, args.tracker, &args.nearby)?.ok_or_else(choice::none)?;
@@ -53,24 +62,55 @@ async fn show(
     outcome
 }
 
-/// What each network has. One of several that does not answer takes nothing from the others.
+/// What each network has. One of several that does not answer takes nothing from the others, nor does one that was found and
+/// goes on without end.
 async fn ask_all(
     node: &Node,
     whom: Whom,
     ask: impl AsyncFn(&Network) -> Result<Vec<Listing>, TrackerError>,
 ) -> Result<Vec<(Network, Vec<Listing>)>, Failure> {
+    let patience = if matches!(whom, Whom::Nearby(_)) { STRANGERS_MAX } else { Duration::MAX };
+    let networks = nearby::reach(node, whom).await?;
+    let answers = together(networks.iter().map(|network| timeout(patience, ask(network)))).await;
     let mut listings = Vec::new();
     let mut failure = None;
-    for network in nearby::reach(node, whom).await? {
-        match ask(&network).await {
-            Ok(listed) => listings.push((network, listed)),
-            Err(error) => failure = Some(error),
+    for (network, answer) in networks.into_iter().zip(answers) {
+        match answer {
+            Ok(Ok(listed)) => listings.push((network, listed)),
+            Ok(Err(error)) => failure = Some(Failure::from(error)),
+            Err(_) => failure = Some(endless(&network)),
         }
     }
     match failure {
-        Some(error) if listings.is_empty() => Err(error.into()),
+        Some(failure) if listings.is_empty() => Err(failure),
         _ => Ok(listings),
     }
+}
+
+/// Waits for all at once; what came of them, in their order.
+async fn together<F: Future>(works: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut works: Vec<(Pin<Box<F>>, Option<F::Output>)> = works.map(|work| (Box::pin(work), None)).collect();
+    poll_fn(|context| {
+        for (work, done) in &mut works {
+            if done.is_none()
+                && let Poll::Ready(output) = work.as_mut().poll(context)
+            {
+                *done = Some(output);
+            }
+        }
+        if works.iter().all(|(_, done)| done.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    works.into_iter().filter_map(|(_, done)| done).collect()
+}
+
+fn endless(network: &Network) -> Failure {
+    let (id, seconds) = (network.id(), STRANGERS_MAX.as_secs());
+    Failure::new(
+        Kind::Unreachable,
+        format!("the network {id} has not told all of its files within {seconds} s"),
+    )
+    .hint("search for some of them, or name its tracker with --tracker @FILE")
 }
 
 fn tell(context: &mut Context, listings: Vec<(Network, Vec<Listing>)>, is_found: bool) -> Outcome {
@@ -87,4 +127,23 @@ fn tell(context: &mut Context, listings: Vec<(Network, Vec<Listing>)>, is_found:
         context.output.notice("Nothing is registered.");
     }
     Ok(End::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    /// The first one waits for the last, as one waits for ever that lists without end.
+    #[tokio::test]
+    async fn nobody_waits_for_who_was_asked_before() {
+        let (sender, receiver) = oneshot::channel();
+        let first: Pin<Box<dyn Future<Output = i32>>> = Box::pin(async { receiver.await.unwrap() });
+        let last = Box::pin(async {
+            sender.send(1).unwrap();
+            2
+        });
+        let asked = timeout(Duration::from_secs(30), together([first, last].into_iter())).await;
+        assert_eq!(asked.unwrap(), [1, 2]);
+    }
 }

@@ -192,7 +192,7 @@ impl Node {
         ring::visit(self.surroundings(), invite).await
     }
 
-    fn surroundings(&self) -> Surroundings {
+    pub(crate) fn surroundings(&self) -> Surroundings {
         Surroundings {
             identity: self.identity.clone(),
             dialer: self.dialer.clone(),

@@ -8,6 +8,7 @@
 //! Laws: nobody is heard who has not shown a ticket of the ring's key; whatever comes in is read by `drizzle_wire`, with
 //! every signature checked, before the machine sees it; the driver waits for nobody.
 
+mod comeback;
 mod discovery;
 mod driver;
 mod entry;

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::comeback::{AGAIN_FIRST, bring_back};
 use super::driver::{self, Driver};
 use super::entry::{own_secret, secret_of};
 use super::error::RingError;
@@ -28,7 +29,7 @@ use super::memory::Memory;
 use super::naming::{CardText, Standing, card_of, record_of, stored_key};
 use super::serve::FileServer;
 use super::standing::{Door, RingId, RingSecret, dialable, version_now};
-use super::vault::{Adopted, Leftovers, Vault};
+use super::vault::{Leftovers, Vault};
 use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
 use crate::network::{Joiner, Network};
 
@@ -228,7 +229,7 @@ pub(crate) async fn start(
         None => Input::Form { others: Vec::new() },
     };
     tokio::spawn(driver.run(happened, first, begin));
-    tokio::spawn(bring_back(ring.clone(), vault.clone(), memory));
+    tokio::spawn(bring_back(ring.clone(), vault.clone(), memory, AGAIN_FIRST));
     let node = RingNode {
         ring,
         vault,
@@ -258,57 +259,6 @@ fn lock(folder: &Path) -> Result<std::fs::File, RingError> {
             Err(RingError::Other { reason })
         }
         Err(std::fs::TryLockError::Error(error)) => Err(RingError::disk(path, &error)),
-    }
-}
-
-/// How long to wait between two looks whether the node is a member.
-const MEMBER_LOOK: Duration = Duration::from_millis(200);
-/// How soon what could not be stored anew is tried again; doubled each time.
-const AGAIN_FIRST: Duration = Duration::from_secs(10);
-const AGAIN_MAX: Duration = Duration::from_secs(10 * 60);
-
-/// Stores anew what an earlier process kept, once this one is a member: where it belongs may be elsewhere by now. Nothing of
-/// it is deleted before others have it: this may be the last copy.
-async fn bring_back(ring: RingHandle, vault: Vault, memory: Memory) {
-    loop {
-        match ring.state().await {
-            None => return,
-            Some(state) if state.is_member => break,
-            Some(_) => tokio::time::sleep(MEMBER_LOOK).await,
-        }
-    }
-    let mut wait = AGAIN_FIRST;
-    loop {
-        for record in memory.left() {
-            let (id, blob) = (record.id(), record.id().subject);
-            match store_anew(&ring, &vault, record).await {
-                Ok(()) => {
-                    memory.is_done(&id);
-                    vault.is_done(blob);
-                }
-                // This node has left; the next start goes on.
-                Err(RingError::NotMember) => return,
-                Err(error) => {
-                    tracing::warn!(target: "drizzle::ring", ?blob, %error, "a file of before is not stored anew yet");
-                }
-            }
-        }
-        if memory.left().is_empty() {
-            return;
-        }
-        if tokio::time::timeout(wait, ring.ended()).await.is_ok() {
-            return;
-        }
-        wait = (wait * 2).min(AGAIN_MAX);
-    }
-}
-
-async fn store_anew(ring: &RingHandle, vault: &Vault, record: drizzle_ring::Record) -> Result<(), RingError> {
-    match vault.adopt(record.id().subject).await {
-        Adopted::Here => Ok(ring.store(record, |_, _| {}).await.map(drop)?),
-        // It had not come yet when the earlier process ended; whoever was to give it has it.
-        Adopted::Missing => Ok(()),
-        Adopted::Unreadable => Err(RingError::Other { reason: "it cannot be read, or is damaged".into() }),
     }
 }
 

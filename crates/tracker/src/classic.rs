@@ -3,7 +3,7 @@
 //! Classic peers are on a board of their own, and see beside each other the single files of native peers, which answer classic
 //! callers at their ports. Nobody proves anything here, so it is spoken only where everyone may come in. Laws: what makes no
 //! sense ends its connection and nothing else; a peer is answered before its next message is looked at, so whoever does not
-//! read is not read.
+//! read is not read; directories are put together one at a time and beside everything else, which waits for none of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +19,8 @@ use drizzle_directory::Version;
 use drizzle_model::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::asker::Asker;
@@ -71,6 +72,8 @@ pub(crate) struct Classic {
     board: Mutex<Board>,
     replies: Mutex<HashMap<View, Reply>>,
     connections: Arc<Connections>,
+    /// Whose turn it is to be answered: large directories take tens of milliseconds, and there may be thousands of peers.
+    turn: Semaphore,
 }
 
 /// What a directory looks like depends on this much of its reader.
@@ -104,6 +107,7 @@ impl Classic {
             board: Mutex::default(),
             replies: Mutex::default(),
             connections: Connections::new(ROOM),
+            turn: Semaphore::new(1),
         }
     }
 
@@ -114,7 +118,7 @@ impl Classic {
     }
 
     /// Hears a peer, and answers, until either side has had enough.
-    pub(crate) async fn serve(&self, tcp: TcpStream) {
+    pub(crate) async fn serve(self: &Arc<Self>, tcp: TcpStream) {
         let (Ok(remote), Ok(local)) = (tcp.peer_addr(), tcp.local_addr()) else { return };
         let heard = match self.connections.place(remote.ip()) {
             Ok(_place) => self.hear(tcp, &Asker::new(None, remote, local)).await,
@@ -126,7 +130,7 @@ impl Classic {
         }
     }
 
-    async fn hear(&self, mut tcp: TcpStream, asker: &Asker) -> Result<(), ClassicError> {
+    async fn hear(self: &Arc<Self>, mut tcp: TcpStream, asker: &Asker) -> Result<(), ClassicError> {
         tcp.set_nodelay(true)?;
         let mut splitter = Splitter::new(MESSAGE_BYTES_MAX);
         let mut piece = vec![0; PIECE_BYTES];
@@ -139,7 +143,7 @@ impl Classic {
                     wait_for_lf(&mut tcp, &mut splitter, &mut piece).await?;
                 }
                 let dialect = dialect_of(&message, &splitter);
-                let reply = self.answer(asker, message, dialect)?;
+                let reply = self.answer(asker, message, dialect).await?;
                 let written = timeout(WRITE_TIMEOUT, tcp.write_all(&reply)).await;
                 written.map_err(|_| ClassicError::Unread)??;
                 began = Instant::now();
@@ -168,7 +172,20 @@ impl Classic {
         self.tracker.large_bodies.try_acquire_many(bytes).map_err(|_| ClassicError::Busy)
     }
 
-    fn answer(
+    async fn answer(
+        self: &Arc<Self>,
+        asker: &Asker,
+        message: PeerMessage,
+        dialect: Dialect,
+    ) -> Result<Arc<[u8]>, ClassicError> {
+        // It is never closed.
+        let _turn = self.turn.acquire().await.map_err(|_| ClassicError::Busy)?;
+        let (this, asker) = (Arc::clone(self), asker.clone());
+        let answered = spawn_blocking(move || this.answer_at_once(&asker, message, dialect)).await;
+        answered.map_err(std::io::Error::from)?
+    }
+
+    fn answer_at_once(
         &self,
         asker: &Asker,
         message: PeerMessage,
@@ -278,12 +295,12 @@ fn dialect_of(message: &PeerMessage, splitter: &Splitter) -> Dialect {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
     use crate::network::{Admission, Network};
     use crate::server::Server;
-    use std::time::Duration;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-    use tokio::time::Instant;
+    use std::sync::mpsc;
+    use tokio::net::TcpListener;
 
     /// Calls a tracker, says something, and listens to its end: how long that took, and what came.
     async fn lasts(said: &str) -> (Duration, String) {
@@ -298,6 +315,44 @@ mod tests {
         peer.read_to_string(&mut heard).await.unwrap();
         served.await.unwrap();
         (began.elapsed(), heard)
+    }
+
+    /// A directory that takes long must not hold up those who ask for something else. Would fail if it were put together where
+    /// everybody is served.
+    #[tokio::test]
+    async fn nobody_waits_for_a_classic_peers_directory() {
+        let network = Network::ephemeral(Admission::Open).unwrap();
+        let tracker = Tracker::new(network, Arc::new(SystemClock::start()));
+        let classic = Arc::new(Classic::new(Arc::new(tracker)));
+        let held_up = Arc::clone(&classic);
+        let (begin, begun) = mpsc::channel();
+        let (end, ended) = mpsc::channel();
+        let slow = std::thread::spawn(move || {
+            let held = held_up.replies.lock().unwrap();
+            begin.send(()).unwrap();
+            let was_told = ended.recv_timeout(Duration::from_secs(10)).is_ok();
+            drop(held);
+            was_told
+        });
+        begun.recv().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        peer.write_all(b"{\"port\": 1}\n").await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let serving = Arc::clone(&classic);
+        let served = tokio::spawn(async move { serving.serve(tcp).await });
+        // Whoever is answered now needs no directory.
+        while classic.turn.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        end.send(()).unwrap();
+        assert!(slow.join().unwrap(), "nothing else went on before the directory was there");
+        let mut heard = [0; 4];
+        peer.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"{\t}\n");
+        drop(peer);
+        served.await.unwrap();
     }
 
     /// In time that is made to pass: a message that does not end is given up soon, and a peer that says no more when nobody could

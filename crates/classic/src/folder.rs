@@ -202,7 +202,7 @@ impl Wares for Folder {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(openat(&*self.dir, name.as_str(), flags, Mode::empty()).ok()?);
         match looked(&fstat(&file).ok()?) {
-            Looked::File(local) => Some(Box::new(OpenFile { file, size: local.size })),
+            Looked::File(opened) => Some(Box::new(OpenFile { file, opened })),
             _ => None,
         }
     }
@@ -210,16 +210,21 @@ impl Wares for Folder {
 
 struct OpenFile {
     file: File,
-    size: u64,
+    opened: LocalFile,
 }
 
 impl Ware for OpenFile {
     fn size(&self) -> u64 {
-        self.size
+        self.opened.size
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+        let read = self.file.read_at(buffer, offset)?;
+        match looked(&fstat(&self.file)?) {
+            Looked::File(now) if now == self.opened => Ok(read),
+            // Half of it is the old one and half the new one, and it would count as the old one everywhere.
+            _ => Err(io::Error::other("it changed while it was sent")),
+        }
     }
 }
 
@@ -331,6 +336,22 @@ mod tests {
             assert!(folder.open(asked).is_none(), "{asked}");
         }
         assert_eq!(folder.open("file").unwrap().size(), 1);
+    }
+
+    /// What is overwritten in place while it is sent would arrive as a mixture of both, with the time of the old one.
+    #[test]
+    fn a_file_that_changes_is_not_sent_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "old bytes").unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let mut ware = folder.open("a").unwrap();
+        let mut half = [0; 4];
+        assert_eq!(ware.read_at(0, &mut half).unwrap(), 4);
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(b"new", 6).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert!(ware.read_at(4, &mut half).is_err());
     }
 
     #[test]

@@ -371,10 +371,10 @@ impl RingNode {
         peer_of(self.space, self.me)
     }
 
-    /// Where it stands; none when it has left.
+    /// Where it stands; none while it joins and when it has left.
     pub async fn state(&self) -> Option<RingState> {
         let Neighbourhood { me, predecessors, successors, records, files, file_bytes, .. } =
-            self.ring.state().await?;
+            self.ring.state().await.filter(|state| state.is_member)?;
         let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(self.space, *one)).collect();
         let (predecessors, successors) = (all(predecessors), all(successors));
         Some(RingState { me: peer_of(self.space, me), predecessors, successors, records, files, file_bytes })

@@ -5,6 +5,7 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use drizzle_model::RelPath;
 use drizzle_node::{RingError, RingNode};
@@ -12,12 +13,16 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::exit::{Failure, Kind};
 use crate::output::ring_fields::{HopFields, NeighboursFields, ReceivedFields, StoredFields};
 
 /// The longest order: two paths and a name.
 const ORDER_BYTES_MAX: u64 = 64 << 10;
+/// A node that ends waits so long for what is still to be answered.
+const ANSWERS_MAX: Duration = Duration::from_millis(500);
 
 /// What a node is asked for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,13 +71,20 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// Answers until the task is dropped.
-    pub(super) async fn serve(self, ring: RingNode) {
+    /// Answers until this is ended or dropped.
+    pub(super) fn serve(self, ring: RingNode) -> Serving {
+        let (answering, answered) = mpsc::channel(1);
+        Serving { accepting: tokio::spawn(self.accept(ring, answering)), answered }
+    }
+
+    /// Whoever is being answered holds a clone of `answering`.
+    async fn accept(self, ring: RingNode, answering: mpsc::Sender<()>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let ring = ring.clone();
+                    let (ring, answering) = (ring.clone(), answering.clone());
                     tokio::spawn(async move {
+                        let _answering = answering;
                         if let Err(error) = answer(stream, ring).await {
                             tracing::debug!(target: "drizzle::ring", %error, "a command hung up");
                         }
@@ -80,7 +92,7 @@ impl Control {
                 }
                 Err(error) => {
                     tracing::warn!(target: "drizzle::ring", %error, "cannot hear commands");
-                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
         }
@@ -90,6 +102,27 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A node that hears commands.
+pub(super) struct Serving {
+    accepting: JoinHandle<()>,
+    answered: mpsc::Receiver<()>,
+}
+
+impl Serving {
+    /// Takes no more commands, and lets those be answered that were: one of them may have asked for the end.
+    pub(super) async fn end(mut self) {
+        self.accepting.abort();
+        // Nothing is ever sent: this waits until nobody holds the other end, or no longer.
+        let _ = timeout(ANSWERS_MAX, self.answered.recv()).await;
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }
 

@@ -30,8 +30,7 @@ pub(super) async fn run(context: &mut Context, args: RingStartArgs) -> Outcome {
         Some(Err(error)) => Err(Failure::from(error).into()),
         Some(Ok((ring, events))) => {
             let mut member = Member { session: &mut session, ring, events, tells_pings: verbosity > 0 };
-            let lived = member.live(output, &state_dir).await;
-            member.ring.quit().await;
+            let lived = member.serve(output, &state_dir).await;
             lived.map(|()| End::Done)
         }
     };
@@ -84,17 +83,21 @@ struct Member<'a> {
 }
 
 impl Member<'_> {
+    /// Lives, and hears commands meanwhile: whoever asks while it joins is told so.
+    async fn serve(&mut self, output: &mut Output, state_dir: &std::path::Path) -> Result<(), Stop> {
+        let listening = Control::listen(state_dir);
+        let serving = listening.map(|control| control.serve(self.ring.clone()));
+        let lived = if serving.is_ok() { self.live(output).await } else { Ok(()) };
+        self.ring.quit().await;
+        serving?.end().await;
+        lived
+    }
+
     /// Joins, then tells what is learned, until somebody asks for the end or the node has left.
-    async fn live(&mut self, output: &mut Output, state_dir: &std::path::Path) -> Result<(), Stop> {
-        let mut control = None;
+    async fn live(&mut self, output: &mut Output) -> Result<(), Stop> {
         while let Some(event) = self.session.watch.until(output, self.events.recv()).await? {
             match event {
-                Some(RingEvent::Joined) => {
-                    let listening = Control::listen(state_dir)?;
-                    let serving = tokio::spawn(listening.serve(self.ring.clone()));
-                    control = Some(AbortOnDrop(serving));
-                    self.ready(output)?;
-                }
+                Some(RingEvent::Joined) => self.ready(output)?,
                 Some(RingEvent::JoinFailed(error)) => {
                     return Err(Failure::from(drizzle_node::RingError::from(error)).into());
                 }
@@ -102,7 +105,6 @@ impl Member<'_> {
                 Some(event) => self.tell(output, event)?,
             }
         }
-        drop(control);
         Ok(())
     }
 
@@ -133,13 +135,5 @@ impl Member<'_> {
             _ => {}
         }
         Ok(())
-    }
-}
-
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

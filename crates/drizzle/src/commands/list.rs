@@ -1,7 +1,6 @@
 //! `drizzle list` and `drizzle search PATTERN`: what can be fetched.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -89,19 +88,18 @@ async fn ask_all(
 
 /// Waits for all at once; what came of them, in their order.
 async fn together<F: Future>(works: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut works: Vec<(Pin<Box<F>>, Option<F::Output>)> = works.map(|work| (Box::pin(work), None)).collect();
+    let mut works: Vec<_> = works.map(Box::pin).collect();
+    let mut outputs: Vec<_> = works.iter().map(|_| None).collect();
     poll_fn(|context| {
-        for (work, done) in &mut works {
-            if done.is_none()
-                && let Poll::Ready(output) = work.as_mut().poll(context)
-            {
-                *done = Some(output);
+        for (work, output) in works.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                *output = Some(done);
             }
         }
-        if works.iter().all(|(_, done)| done.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    works.into_iter().filter_map(|(_, done)| done).collect()
+    outputs.into_iter().flatten().collect()
 }
 
 fn endless(network: &Network) -> Failure {
@@ -132,6 +130,7 @@ fn tell(context: &mut Context, listings: Vec<(Network, Vec<Listing>)>, is_found:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::Pin;
     use tokio::sync::oneshot;
 
     /// The first one waits for the last, as one waits for ever that lists without end.

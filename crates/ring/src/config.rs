@@ -73,6 +73,8 @@ pub struct Quotas {
     pub records_max: usize,
     /// Records under one key: as many sources of one file as anybody needs to begin.
     pub records_per_key_max: usize,
+    /// Records of one publisher under one key: no single one fills a key for all others.
+    pub records_per_key_and_publisher_max: usize,
     /// Records of one publisher.
     pub records_per_publisher_max: usize,
     /// Bytes of blobs in all.
@@ -86,6 +88,7 @@ impl Default for Quotas {
         Self {
             records_max: 65_536,
             records_per_key_max: 256,
+            records_per_key_and_publisher_max: 64,
             records_per_publisher_max: 16_384,
             blob_bytes_max: 64 << 30,
             blob_bytes_per_publisher_max: 16 << 30,

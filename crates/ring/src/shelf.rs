@@ -280,6 +280,10 @@ impl Shelf {
         {
             return Err(Refusal::PublisherFull);
         }
+        let own = self.under_key(id.key).filter(|(slot, _)| slot.1.publisher == id.publisher).count();
+        if own + one > quotas.records_per_key_and_publisher_max {
+            return Err(Refusal::PublisherFull);
+        }
         if self.under_key(id.key).count() + one > quotas.records_per_key_max {
             return Err(Refusal::KeyFull);
         }

@@ -300,3 +300,27 @@ fn quotas_hold_against_a_flood() {
     assert!(count > 8 && count <= 24, "{count}");
     assert_eq!(net.world.host(hosts[0]).ring.check_invariants(), Ok(()));
 }
+
+/// Would fail if one publisher could take all the places under a key, so that nobody else is found there.
+#[test]
+fn no_publisher_fills_a_key_alone() {
+    fn tight(me: Contact, seed: u64) -> Config {
+        let mut config = small(me, seed);
+        config.quotas.records_per_key_max = 8;
+        config.quotas.records_per_key_and_publisher_max = 3;
+        config
+    }
+    let (mut net, _) = ring_of(&[]);
+    net.settings = tight;
+    let host = net.add_numbered(1);
+    net.input(host, Input::Form { others: vec![] });
+    let mut content = provider(1, 1, 100);
+    for subject in 0..10 {
+        content.id.subject = ContentHash::from_bytes([subject; 32]);
+        assert_eq!(publish(&mut net, host, content.clone()).is_some(), subject >= 3, "{subject}");
+    }
+    content.id.subject = ContentHash::from_bytes([0; 32]);
+    content.version = 2;
+    assert_eq!(publish(&mut net, host, content), None, "a newer version takes the place of the older");
+    assert_eq!(publish(&mut net, host, provider(2, 1, 100)), None, "there is room for others");
+}

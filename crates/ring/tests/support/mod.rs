@@ -50,7 +50,9 @@ impl Peer {
     fn carry_out(&mut self, now: Time, output: Output, actions: &mut Actions<Wire>) {
         match output {
             Output::Send { to, message } => actions.send(host_of(to), Wire::Ring(self.ring.me(), message)),
-            Output::FetchBlob { blob, from, .. } if from == self.ring.me() => self.blob_came(now, blob, actions),
+            Output::FetchBlob { blob, from, .. } if from == self.ring.me() => {
+                self.blob_came(now, blob, actions)
+            }
             Output::FetchBlob { blob, from, .. } => {
                 self.wanted.insert(blob, (from.peer, now + BLOB_PATIENCE));
                 actions.send(host_of(from), Wire::WantBlob(blob));

@@ -70,7 +70,7 @@ impl Discovery {
     pub(crate) async fn join(&self) -> Answer<Standing> {
         match self {
             Self::Tracker(client) => {
-                let joined = client.join().await?;
+                let joined = client.enter().await?;
                 Ok(Standing { ticket: Some(joined.ticket), renew_interval: joined.renew_interval })
             }
             Self::Ring(ring) => {

@@ -44,8 +44,16 @@ impl Catalogue {
         Ok(Self { directory, journal: Some(journal), clock, changed: watch::Sender::new(()) })
     }
 
-    pub(crate) fn join(&self, peer: PeerId) -> Result<PeerNumber, DirectoryFull> {
-        self.with(|directory, now| directory.join(now, peer, None))
+    /// Takes the peer in; one that has just started without what it registered in an earlier life. Nobody waits for that to be
+    /// written: whatever comes of the peer is written behind it.
+    pub(crate) fn join(&self, peer: PeerId, is_fresh: bool) -> Result<PeerNumber, DirectoryFull> {
+        let begins_anew = is_fresh && self.check().is_ok();
+        self.with(|directory, now| {
+            if begins_anew && directory.leave(now, &peer).is_ok() {
+                self.note(|| [Change::Gone { peer }]);
+            }
+            directory.join(now, peer, None)
+        })
     }
 
     pub(crate) fn renew(

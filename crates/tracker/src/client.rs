@@ -80,8 +80,18 @@ impl Client {
         &self.inner.invite
     }
 
-    /// Joins, unless that is done.
+    /// Joins, unless that is done. What this peer registered stays registered.
     pub async fn join(&self) -> Result<Membership, ClientError> {
+        self.join_as(false).await
+    }
+
+    /// Joins as a peer that has just started, unless that is done: what it registered in an earlier life is gone, since nobody knows
+    /// whether it is still here.
+    pub async fn enter(&self) -> Result<Membership, ClientError> {
+        self.join_as(true).await
+    }
+
+    async fn join_as(&self, fresh: bool) -> Result<Membership, ClientError> {
         let _one_at_a_time = self.inner.joining.lock().await;
         if let Some(membership) = self.membership() {
             return Ok(membership);
@@ -89,7 +99,7 @@ impl Client {
         let Inner { invite, peer, .. } = &*self.inner;
         let proof = invite.secret.as_ref().map(|secret| JoinProof::new(secret, &invite.network, peer));
         let proof = proof.map(|proof| encoding::encode(proof.as_bytes()));
-        let call = Call::post(path::JOIN, &api::JoinDto { proof })?;
+        let call = Call::post(path::JOIN, &api::JoinDto { proof, fresh })?;
         let joined: api::JoinedDto = self.send(&call, None).await?.read()?;
         let membership = Membership::try_from(joined)?;
         self.check(&membership.ticket)?;

@@ -109,6 +109,31 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     .await;
 }
 
+/// Who was killed and started again may have something else by now. Would fail if what it had before stayed for as long as it renews
+/// its lease, and over restarts of the tracker.
+#[tokio::test]
+async fn who_starts_again_has_only_what_it_registers_then() {
+    let memory = MemoryStore::default();
+    let store = memory.clone();
+    let network = Network::ephemeral(Admission::Open).unwrap();
+    let serve = |network, clock| Server::with_store(network, clock, store).unwrap();
+    let tracker = Tracker::start_on(network, serve).await;
+    let killed = Identity::ephemeral().unwrap();
+    client_of(&killed, tracker.invite()).register(1, &[registration("before", 1, Claim::All)]).await.unwrap();
+
+    let network = tracker.stop().await;
+    let tracker =
+        Tracker::start_on(network, |network, clock| Server::with_store(network, clock, memory).unwrap());
+    let tracker = tracker.await;
+    let started = client_of(&killed, tracker.invite());
+    started.enter().await.unwrap();
+    started.register(1, &[registration("now", 1, Claim::All)]).await.unwrap();
+    started.renew(Some(1)).await.unwrap();
+    let listed = tracker.client().files(None, 9).await.unwrap().files;
+    let names: Vec<_> = listed.iter().map(|file| file.key.name.as_str()).collect();
+    assert_eq!(names, ["now"]);
+}
+
 /// A store that is slow to read.
 struct Slow {
     memory: MemoryStore,

@@ -16,6 +16,9 @@ pub(crate) struct JoinDto {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     pub(crate) proof: Option<String>,
+    /// Whether the peer has just started: what it registered in an earlier life is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fresh: bool,
 }
 
 /// Files that a peer registers.

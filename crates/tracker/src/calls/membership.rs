@@ -39,7 +39,7 @@ pub(crate) async fn join(
         };
         return Err(Problem::new(ProblemKind::Refused, why));
     }
-    let number = tracker.catalogue.join(peer).map_err(Problem::busy)?.number();
+    let number = tracker.catalogue.join(peer, request.fresh).map_err(Problem::busy)?.number();
     asker.admit();
     tracing::info!(number, ?peer, "peer joined");
     Ok(Json(api::JoinedDto {

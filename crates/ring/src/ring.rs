@@ -155,6 +155,12 @@ impl Ring {
         self.show_changes(now);
     }
 
+    /// Says what the wall clock shows at `now`. The clock of `now` may stand still while a machine sleeps, and the wall clock
+    /// may be set; leases end by the latter.
+    pub fn set_unix_seconds(&mut self, now: Time, unix_seconds: u64) {
+        self.config.unix_seconds_at_origin = unix_seconds.saturating_sub(now.since_origin().as_secs());
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         if let Some(output) = self.outputs.pop_front() {

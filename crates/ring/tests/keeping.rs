@@ -164,3 +164,18 @@ fn a_store_ends_although_a_keeper_never_has_the_blob() {
         }
     }
 }
+
+/// A machine sleeps for an hour, and its own clock with it. Would fail if leases that ended meanwhile were kept on.
+#[test]
+fn leases_end_by_the_wall_clock() {
+    let mut one = One::new(1);
+    one.ring.set_unix_seconds(one.now, 1_000_000);
+    let mut content = record(90, 1, 7).content().clone();
+    (content.blob_bytes, content.lease) = (None, Lease::Until(1_000_100));
+    let record = Record::checked(content, [7; 64], |_, _, _| true).unwrap();
+    one.ask(contact(120), Ask::Put(vec![Offered { record, has_blob: false }]));
+    assert_eq!(one.ring.record_count(), 1);
+    one.ring.set_unix_seconds(one.now, 1_003_600);
+    one.take(Input::Wake, Put::Kept { whole: true });
+    assert_eq!(one.ring.record_count(), 0);
+}

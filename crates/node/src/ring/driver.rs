@@ -155,6 +155,7 @@ impl Driver {
 
     fn handle(&mut self, input: Input) {
         let now = self.now();
+        self.ring.set_unix_seconds(now, unix_s());
         self.ring.handle(now, input);
         while let Some(output) = self.ring.poll() {
             self.carry_out(output);
@@ -385,9 +386,4 @@ impl Driver {
         // Nobody listening is no reason to stop.
         let _ = self.means.events.send(event);
     }
-}
-
-/// Seconds since 1970 when a driver's time begins: leases end by them.
-pub(super) fn unix_seconds_at_origin() -> u64 {
-    unix_s()
 }

@@ -31,6 +31,7 @@ use super::serve::FileServer;
 use super::standing::{Door, RingId, RingSecret, dialable, version_now};
 use super::vault::{Leftovers, Vault};
 use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
+use crate::membership::unix_s;
 use crate::network::{Joiner, Network};
 
 /// What waits for the driver. Whoever sends more waits.
@@ -344,7 +345,7 @@ fn config(me: Contact, space: Space, settings: &RingSettings) -> Config {
         successors: settings.successors,
         replicas: settings.replicas,
         ping: settings.ping,
-        unix_seconds_at_origin: driver::unix_seconds_at_origin(),
+        unix_seconds_at_origin: unix_s(),
         ..Config::new(me, u64::from_le_bytes(seed) ^ version_now())
     }
 }

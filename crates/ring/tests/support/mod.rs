@@ -51,7 +51,7 @@ impl Peer {
         match output {
             Output::Send { to, message } => actions.send(host_of(to), Wire::Ring(self.ring.me(), message)),
             Output::FetchBlob { blob, from, .. } if from == self.ring.me() => {
-                self.blob_came(now, blob, actions)
+                self.blob_came(now, blob, actions);
             }
             Output::FetchBlob { blob, from, .. } => {
                 self.wanted.insert(blob, (from.peer, now + BLOB_PATIENCE));

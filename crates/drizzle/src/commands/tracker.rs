@@ -1,12 +1,13 @@
 //! `drizzle tracker [IP [PORT]]`: the place where peers find each other, until somebody asks for the end.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use drizzle_net::{Acceptor, Identity};
 use drizzle_node::StartError;
 use drizzle_tracker::{Admission, DiskStore, Network, Server, StoreError, SystemClock, own_addresses};
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 
 use super::nearby;
 use super::session::{announce, signals};
@@ -33,9 +34,14 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
     let plan = plan(context, args)?;
     let mut signals = signals()?;
     let network = Network::load_or_create(&plan.data, plan.admission).map_err(StartError::from)?;
-    let store = DiskStore::open(&plan.data).map_err(|error| unreadable(&error))?;
-    let server =
-        Server::with_store(network, SystemClock::start(), store).map_err(|error| unreadable(&error))?;
+    let data = plan.data.clone();
+    let opened = tokio::select! {
+        // A large catalogue takes long to read, and nothing is lost when that is given up.
+        () = signals.requested() => return Ok(End::Done),
+        opened = spawn_blocking(move || open(&data, network)) => opened,
+    };
+    let opened = opened.map_err(|error| Failure::new(Kind::Other, format!("the catalogue: {error}")))?;
+    let server = opened.map_err(|error| unreadable(&error))?;
     let network = server.network();
     let (listener, listen) = bind(plan.address).await?;
     let identity = Identity::ephemeral().map_err(StartError::from)?;
@@ -68,6 +74,12 @@ pub(super) async fn run(context: &mut Context, args: TrackerArgs) -> Outcome {
     // To take a large directory apart takes seconds, for memory that the system gets back at once.
     std::mem::forget(server);
     Ok(End::Done)
+}
+
+/// The tracker with all that it knew.
+fn open(data: &Path, network: Network) -> Result<Server, StoreError> {
+    let store = DiskStore::open(data)?;
+    Server::with_store(network, SystemClock::start(), store)
 }
 
 fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {

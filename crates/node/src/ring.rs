@@ -1,8 +1,8 @@
 //! A ring of peers in place of a tracker: the driver of the machine in `drizzle-ring`, and what is done with it.
 //!
-//! * [`start`](start()) makes a node a member: `driver` is the event loop that owns the machine, `lines` and `line` are the
+//! * [`start`](start()) makes a node a [member](RingNode): `driver` is the event loop that owns the machine, `lines` and `line` are the
 //!   connections, `greet` the first words on one, `vault` the files that are kept for others.
-//! * A guest asks one member (`guest`), which asks the ring for it (`host`).
+//! * [A guest](RingGuest) asks one member (`guest`), which asks the ring for it (`host`).
 //! * [`RingDiscovery`] is the ring in the tracker's place: what is shared, by name and by hash.
 //!
 //! Laws: nobody is heard who has not shown a ticket of the ring's key; whatever comes in is read by `drizzle_wire`, with
@@ -10,9 +10,11 @@
 
 mod comeback;
 mod discovery;
+mod door;
 mod driver;
 mod entry;
 mod error;
+mod filing;
 mod greet;
 mod guest;
 mod handle;
@@ -20,16 +22,26 @@ mod happening;
 mod host;
 mod line;
 mod lines;
+mod member;
 mod memory;
 mod naming;
+mod outcome;
 mod serve;
 mod standing;
 mod start;
+mod surroundings;
 mod vault;
+mod visit;
 
 pub(crate) use discovery::RingDiscovery;
+pub(crate) use door::RingDoor;
 pub use error::RingError;
 pub use happening::{RingEvent, RingPeer};
+pub use member::RingNode;
+pub use outcome::{RingReceived, RingState, RingStored};
 pub use standing::RingId;
-pub(crate) use start::{RingDoor, Surroundings, guest, own_socket_addresses, start, visit};
-pub use start::{RingGuest, RingNode, RingReceived, RingSettings, RingState, RingStored};
+pub use start::RingSettings;
+pub(crate) use start::start;
+pub(crate) use surroundings::{Surroundings, own_socket_addresses};
+pub use visit::RingGuest;
+pub(crate) use visit::{guest, visit};

@@ -1,0 +1,114 @@
+//! A guest of a ring that gives files to it and asks for them, through one member.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use drizzle_model::{Invite, RelPath};
+use drizzle_net::Identity;
+use drizzle_ring::Contact;
+
+use super::entry::secret_of;
+use super::error::RingError;
+use super::filing::{best_of, fetch, hashed, peer_of, stored_record};
+use super::greet::Introduction;
+use super::guest::Guest;
+use super::happening::RingPeer;
+use super::naming::stored_key;
+use super::outcome::{RingReceived, RingState, RingStored};
+use super::serve::FileServer;
+use super::standing::{RingId, RingSecret};
+use super::surroundings::{Surroundings, own_socket_addresses};
+use crate::fetch::Means;
+use crate::network::Network;
+
+/// A guest that stores and requests files through a member. Clones are the same.
+#[derive(Clone)]
+pub struct RingGuest {
+    guest: Guest,
+    server: FileServer,
+    means: Means,
+    alone: Network,
+    identity: Identity,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Finds a member of the ring of an invite.
+pub(crate) async fn visit(around: Surroundings, invite: &Invite) -> Result<RingGuest, RingError> {
+    let (guest, secret) = guest(&around, invite).await?;
+    let addresses = own_socket_addresses(around.listen_addr);
+    let invite = Invite { network: secret.network(), ..invite.clone() };
+    let server = FileServer {
+        hub: around.means.hub.clone(),
+        index: around.means.index.clone(),
+        network: secret.network(),
+    };
+    let alone = Network::alone(invite, around.joiner);
+    Ok(RingGuest { guest, server, means: around.means, alone, identity: around.identity, addresses })
+}
+
+/// A guest of the ring of an invite, with the ring's secret; one member has answered.
+pub(crate) async fn guest(around: &Surroundings, invite: &Invite) -> Result<(Guest, RingSecret), RingError> {
+    let secret = secret_of(&around.dialer, invite).await?;
+    around.joiner.memberships.renew(secret.ticket(around.identity.id()));
+    let introduction = Introduction {
+        memberships: around.joiner.memberships.clone(),
+        network: secret.network(),
+        listen_port: around.listen_addr.port().try_into().ok(),
+        member: None,
+    };
+    let guest = Guest::new(around.dialer.clone(), introduction, invite.addresses.clone());
+    guest.space().await?;
+    Ok((guest, secret))
+}
+
+impl RingGuest {
+    /// As [`RingNode::store`](super::RingNode::store).
+    pub async fn store(
+        &self,
+        path: &Path,
+        name: RelPath,
+        mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+    ) -> Result<RingStored, RingError> {
+        let space = self.guest.space().await?;
+        let shared = hashed(&self.server, path, name).await?;
+        let content = shared.content();
+        let _held = self.server.serve(&shared).await.ok_or(RingError::NotMember)?;
+        let record = stored_record(&self.identity, space, content, &self.addresses)?;
+        let place = RingId::new(space, space.place(&record.id().key));
+        let at = self.guest.keep(record, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
+        Ok(RingStored {
+            key: content.key(),
+            place,
+            at: at.into_iter().map(|one| peer_of(space, one)).collect(),
+        })
+    }
+
+    /// As [`RingNode::request`](super::RingNode::request).
+    pub async fn request(
+        &self,
+        name: &RelPath,
+        output: PathBuf,
+        mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+    ) -> Result<RingReceived, RingError> {
+        let space = self.guest.space().await?;
+        let found = self
+            .guest
+            .find(stored_key(space, name), |from, to| hop(peer_of(space, from), peer_of(space, to)))
+            .await?;
+        let wanted = best_of(space, &found.records, name).ok_or(RingError::NotFound)?;
+        let mut keepers = vec![found.by];
+        keepers.extend(found.keepers);
+        let path = fetch(&self.means, &self.alone, &wanted, name, output, &keepers).await?;
+        Ok(RingReceived { key: wanted, by: peer_of(space, found.by), path, is_own: false })
+    }
+
+    /// Where the member stands that is asked. What it keeps is for it alone to know.
+    pub async fn state(&self) -> Result<RingState, RingError> {
+        let space = self.guest.space().await?;
+        let (me, predecessors, successors) = self.guest.neighbours().await?;
+        let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(space, *one)).collect();
+        let (predecessors, successors) = (all(predecessors), all(successors));
+        let me = peer_of(space, me);
+        Ok(RingState { me, predecessors, successors, records: 0, files: 0, file_bytes: 0 })
+    }
+}

@@ -130,7 +130,8 @@ fn say(what: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::Command;
 
     use super::*;
     use crate::stage::RunError;
@@ -148,9 +149,16 @@ esac
 
     fn stand_in(scratch: &Scratch) -> Drizzle {
         let binary = scratch.path().join("drizzle");
-        fs::write(&binary, STAND_IN).unwrap();
-        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&binary, STAND_IN);
         Drizzle { binary }
+    }
+
+    /// Another process writes it: were it open here while another test starts a program, that one would inherit it, and what
+    /// is open for writing cannot be run.
+    fn write_program(path: &Path, text: &str) {
+        let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+        let written = Command::new("sh").args(["-c", write]).arg(path).arg(text).status();
+        assert!(written.unwrap().success());
     }
 
     fn scratch() -> Scratch {
@@ -217,11 +225,8 @@ esac
         let corpus =
             Corpus::write(&scratch.folder("file").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
         let drizzle = stand_in(&scratch);
-        fs::write(
-            &drizzle.binary,
-            "#!/bin/sh\necho '{\"event\":\"error\",\"message\":\"port taken\"}'; exit 1\n",
-        )
-        .unwrap();
+        let text = "#!/bin/sh\necho '{\"event\":\"error\",\"message\":\"port taken\"}'; exit 1\n";
+        write_program(&drizzle.binary, text);
         let failed = drizzle.share(&corpus, scratch.path()).unwrap_err();
         assert!(
             matches!(failed, RunError::Ended { .. }) && failed.to_string().contains("port taken"),

@@ -1,5 +1,7 @@
 //! What a client gets from a tracker, in the model's terms.
 
+pub(crate) mod classic;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -116,6 +118,8 @@ pub(crate) enum AnswerError {
     Address(String),
     #[error("the next page would begin where this one did, or before it")]
     Circle,
+    #[error("'{0}' is no name for a file of a classic peer")]
+    ClassicName(String),
     #[error("it named other files than the one that was asked for")]
     NotAskedFor,
     #[error("expected {expected} verdicts, received {received}")]
@@ -202,11 +206,7 @@ fn holder(
     tracker: Option<IpAddr>,
     room: &mut u64,
 ) -> Result<Holder, AnswerError> {
-    let mut address: SocketAddr = dto.address.parse().map_err(|_| AnswerError::Address(dto.address))?;
-    // The tracker cannot know under which address its host is reached from here, behind a translator for example.
-    if let (true, Some(tracker)) = (dto.at_tracker, tracker) {
-        address.set_ip(tracker.to_canonical());
-    }
+    let address = reached(dto.address, dto.at_tracker, tracker)?;
     Ok(Holder {
         peer: dto.peer.parse().map_err(ShapeError::Peer)?,
         number: dto.number,
@@ -214,4 +214,13 @@ fn holder(
         have: dto.have.into_have(chunks, room)?,
         reports: dto.reports,
     })
+}
+
+/// Where a peer is reached. The tracker cannot know under which address its own host is reached from here, behind a translator for example.
+fn reached(text: String, at_tracker: bool, tracker: Option<IpAddr>) -> Result<SocketAddr, AnswerError> {
+    let mut address: SocketAddr = text.parse().map_err(|_| AnswerError::Address(text))?;
+    if let (true, Some(tracker)) = (at_tracker, tracker) {
+        address.set_ip(tracker.to_canonical());
+    }
+    Ok(address)
 }

@@ -7,13 +7,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use drizzle_classic::limits::{MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT, REPLY_LF_WAIT, TRACKER_IDLE};
 use drizzle_classic::{
-    Board, BoardFull, Dialect, DirectoryWriter, Known, MessageError, Name, PeerMessage, SplitError, Splitter,
-    Stamp,
+    BoardFull, Dialect, DirectoryWriter, Known, MessageError, Name, PeerMessage, SplitError, Splitter, Stamp,
 };
 use drizzle_directory::Version;
 use drizzle_model::Time;
@@ -24,6 +23,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::asker::Asker;
+use crate::classic_board::ClassicBoard;
 use crate::connections::{Connections, NoRoom, Room};
 use crate::limits::{
     CLASSIC_CONNECTIONS_MAX, CLASSIC_CONNECTIONS_PER_HOST_MAX, CLASSIC_NATIVE_FILES_MAX, SMALL_BODY_BYTES,
@@ -69,7 +69,7 @@ enum ClassicError {
 /// The classic side of a tracker.
 pub(crate) struct Classic {
     tracker: Arc<Tracker>,
-    board: Mutex<Board>,
+    board: Arc<ClassicBoard>,
     replies: Mutex<HashMap<View, Reply>>,
     connections: Arc<Connections>,
     /// Whose turn it is to be answered: large directories take tens of milliseconds, and there may be thousands of peers.
@@ -103,8 +103,8 @@ struct Newest {
 impl Classic {
     pub(crate) fn new(tracker: Arc<Tracker>) -> Self {
         Self {
+            board: tracker.begin_classic(),
             tracker,
-            board: Mutex::default(),
             replies: Mutex::default(),
             connections: Connections::new(ROOM),
             turn: Semaphore::new(1),
@@ -199,10 +199,10 @@ impl Classic {
         match message.files {
             Some(files) => {
                 tracing::info!(%peer, files = files.len(), "a classic peer registered");
-                self.board().register(now, peer, dialect, files)?;
+                self.board.lock().register(now, peer, dialect, files)?;
             }
             None => {
-                if self.board().keepalive(now, peer, dialect) == Known::No {
+                if self.board.lock().keepalive(now, peer, dialect) == Known::No {
                     tracing::debug!(%peer, "a keepalive of a classic peer that is not on the board");
                 }
             }
@@ -230,12 +230,12 @@ impl Classic {
 
     fn is_right(&self, reply: &Reply, now: Time, native: Version) -> bool {
         let stands = reply.native == native || now.since(reply.made) < NATIVE_STANDS;
-        stands && reply.board == self.board().version() && reply.stale.is_none_or(|stale| now < stale)
+        stands && reply.board == self.board.lock().version() && reply.stale.is_none_or(|stale| now < stale)
     }
 
     fn write(&self, now: Time, asker: &Asker, dialect: Dialect, native: Version) -> Reply {
         let natives = self.tracker.catalogue.whole_files(CLASSIC_NATIVE_FILES_MAX);
-        let board = self.board();
+        let board = self.board.lock();
         let mut newest: BTreeMap<Name, Newest> = board
             .shown(now, dialect)
             .map(|shown| {
@@ -261,11 +261,6 @@ impl Classic {
         }
         let stale = board.shows_more_at(now);
         Reply { bytes: writer.finish().into(), board: board.version(), native, made: now, stale }
-    }
-
-    fn board(&self) -> MutexGuard<'_, Board> {
-        // A method that panics between two steps leaves a name or a count behind at worst, and no disorder that could panic.
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

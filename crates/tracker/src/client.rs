@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::Router;
+use drizzle_classic::Name;
 use drizzle_directory::Registration;
 use drizzle_model::{ChunkRun, ContentHash, FileKey, Invite, PeerId, RelPath};
 use drizzle_net::{Dialer, JoinProof, Ticket};
@@ -14,6 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::answer::classic::{ClassicListing, ClassicLocated};
 use crate::answer::{self, Listing, Located, Membership, Renewal, Verdict};
 use crate::api::{self, Cursor, path};
 use crate::asker::Asker;
@@ -189,6 +191,38 @@ impl Client {
         ];
         let files: api::FilesDto = self.call(Call::get(path::SEARCH, &query)).await?.read()?;
         Ok(answer::listing(files, after)?)
+    }
+
+    /// Whether the tracker speaks the classic protocol, as far as joining told; elsewhere classic peers have nothing.
+    pub fn is_classic(&self) -> bool {
+        self.membership().is_some_and(|membership| membership.is_classic)
+    }
+
+    /// A part of the list of files of classic peers: of all, or of those that are looked for.
+    pub async fn classic_files(
+        &self,
+        search: Option<&Search>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ClassicListing, ClientError> {
+        let of_search = |search: &Search| api::MatchDto::from(search.manner).as_str().to_owned();
+        let query = [
+            ("q", search.map(|search| search.pattern.clone())),
+            ("match", search.map(of_search)),
+            ("fold", search.map(|search| search.is_folded.to_string())),
+            ("after", after.map(str::to_owned)),
+            ("limit", Some(limit.to_string())),
+        ];
+        let files: api::ClassicFilesDto = self.call(Call::get(path::CLASSIC_FILES, &query)).await?.read()?;
+        Ok(answer::classic::listing(files, after)?)
+    }
+
+    /// Which classic peers have the newest of that name; [`ClientError::NotFound`] if none has.
+    pub async fn locate_classic(&self, name: &Name) -> Result<ClassicLocated, ClientError> {
+        let query = [("name", Some(name.to_string()))];
+        let reply = self.call(Call::get(path::CLASSIC_LOCATE, &query)).await?;
+        let tracker = reply.tracker;
+        Ok(answer::classic::located(reply.read()?, name, tracker)?)
     }
 
     /// Every content of that name, the newest first, with its holders (S0.5); [`ClientError::NotFound`] if there is none.

@@ -20,6 +20,7 @@ mod body;
 mod calls;
 mod catalogue;
 mod classic;
+mod classic_board;
 mod client;
 mod client_error;
 mod clock;
@@ -45,6 +46,7 @@ mod transport;
 mod turns;
 
 pub use addresses::own_addresses;
+pub use answer::classic::{ClassicHolder, ClassicListed, ClassicListing, ClassicLocated};
 pub use answer::{Holder, Listed, Listing, Located, Membership, Refusal, Renewal, Verdict};
 pub use api::Cursor;
 pub use client::Client;

@@ -87,6 +87,9 @@ pub const CLASSIC_CONNECTIONS_PER_HOST_MAX: usize = CLASSIC_CONNECTIONS_MAX / 4;
 /// How many files of native peers a classic peer is shown: each of its replies holds them all.
 pub const CLASSIC_NATIVE_FILES_MAX: usize = 10_000;
 
+/// How many classic holders of a name an answer tells of. They all have the same, so nobody tries more.
+pub const CLASSIC_HOLDERS_MAX: usize = 64;
+
 /// How often peers are asked to renew their leases.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::path;
-use crate::calls::{batches, events, membership, questions, upkeep};
+use crate::calls::{batches, classic, events, membership, questions, upkeep};
 use crate::problem::{ProblemDto, ProblemKind};
 use crate::problem_sets::OfAnyone;
 
@@ -33,6 +33,8 @@ const BEARER: &str = "Over TLS the ticket that joining gave; over plain HTTP on 
         questions::files,
         questions::search,
         questions::locate,
+        classic::classic_files,
+        classic::classic_locate,
         questions::changes,
         events::events,
         upkeep::health,

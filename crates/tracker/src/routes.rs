@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::api::path;
-use crate::calls::{batches, events, membership, questions, upkeep};
+use crate::calls::{batches, classic, events, membership, questions, upkeep};
 use crate::limits::REQUEST_TIMEOUT;
 use crate::openapi;
 use crate::problem::{Problem, ProblemKind};
@@ -28,6 +28,8 @@ pub(crate) fn router(tracker: Arc<Tracker>) -> Router {
         .route(path::FILES, get(questions::files))
         .route(path::SEARCH, get(questions::search))
         .route(path::LOCATE, get(questions::locate))
+        .route(path::CLASSIC_FILES, get(classic::classic_files))
+        .route(path::CLASSIC_LOCATE, get(classic::classic_locate))
         .route(path::CHANGES, get(questions::changes))
         .route(path::EVENTS, get(events::events))
         .route(path::OPENAPI, get(openapi::openapi))

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -72,7 +71,6 @@ impl Server {
     /// The same tracker, which hears classic peers as well. Nobody can keep one of those out, so this is for networks that are open,
     /// or reached from this machine alone.
     pub fn with_classic(mut self) -> Self {
-        self.tracker.is_classic.store(true, Ordering::Relaxed);
         self.classic = Some(Arc::new(Classic::new(Arc::clone(&self.tracker))));
         self
     }

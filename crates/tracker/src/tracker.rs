@@ -1,7 +1,6 @@
 //! What all connections of a tracker share.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
 use drizzle_model::PeerId;
@@ -9,6 +8,7 @@ use drizzle_net::Ticket;
 use tokio::sync::Semaphore;
 
 use crate::catalogue::Catalogue;
+use crate::classic_board::ClassicBoard;
 use crate::clock::Clock;
 use crate::connections::{Connections, Room};
 use crate::encoding;
@@ -32,8 +32,8 @@ pub(crate) struct Tracker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogue: Catalogue,
     pub(crate) large_bodies: Semaphore,
-    /// Whether classic peers are told of what native peers have.
-    pub(crate) is_classic: AtomicBool,
+    /// What classic peers have; none where the classic protocol is not spoken.
+    classic_board: OnceLock<Arc<ClassicBoard>>,
     pub(crate) connections: Arc<Connections>,
     /// Streams of events.
     pub(crate) listeners: Arc<Connections>,
@@ -52,11 +52,21 @@ impl Tracker {
             clock,
             catalogue,
             large_bodies: Semaphore::new(LARGE_BODIES_BYTES),
-            is_classic: AtomicBool::new(false),
+            classic_board: OnceLock::new(),
             connections: Connections::new(CONNECTIONS),
             listeners: Connections::new(LISTENERS),
             metrics: Metrics::new(),
         }
+    }
+
+    /// What classic peers have, where the classic protocol is spoken: there they are told of what native peers have, too.
+    pub(crate) fn classic_board(&self) -> Option<&Arc<ClassicBoard>> {
+        self.classic_board.get()
+    }
+
+    /// Begins to have such a board, unless there is one.
+    pub(crate) fn begin_classic(&self) -> Arc<ClassicBoard> {
+        Arc::clone(self.classic_board.get_or_init(|| Arc::new(ClassicBoard::new())))
     }
 
     /// A ticket as text.

@@ -93,3 +93,23 @@ async fn a_listing_that_leads_in_a_circle_is_not_followed() {
     let liar = Liar::start([("/v1/files", garbled)]).await;
     assert!(is_protocol(&client_with(liar.invite()).files(None, 9).await, "what an earlier page gave"));
 }
+
+/// The name of a classic file becomes a path as well, and its pages must come to an end.
+#[tokio::test]
+async fn what_is_told_of_classic_files_is_taken_for_what_it_can_be() {
+    let holder = json!({"address": "10.0.0.1:1", "dialect": "lf"});
+    let located = |name: &str| json!({"name": name, "mtime": 1, "holders_total": 1, "holders": [holder]});
+    let page = |name: &str| json!({"files": [{"name": name, "mtime": 1, "peers": 1}], "next": "b"});
+    let asked = drizzle_classic::Name::new("notes.txt").unwrap();
+    let liar =
+        Liar::start([("/v1/classic/locate", located(".bashrc")), ("/v1/classic/files", page("a/b"))]).await;
+    let client = client_with(liar.invite());
+    assert!(is_protocol(&client.locate_classic(&asked).await, "other files than the one"));
+    assert!(is_protocol(&client.classic_files(None, None, 9).await, "no name for a file"));
+    let liar =
+        Liar::start([("/v1/classic/locate", located("notes.txt")), ("/v1/classic/files", page("a"))]).await;
+    let client = client_with(liar.invite());
+    assert_eq!(client.locate_classic(&asked).await.unwrap().holders.len(), 1);
+    assert_eq!(client.classic_files(None, None, 9).await.unwrap().next.as_deref(), Some("b"));
+    assert!(is_protocol(&client.classic_files(None, Some("b"), 9).await, "where this one did, or before"));
+}

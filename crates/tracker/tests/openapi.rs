@@ -45,6 +45,8 @@ async fn every_call_is_described_with_its_errors() {
         "/healthz",
         "/metrics",
         "/v1/changes",
+        "/v1/classic/files",
+        "/v1/classic/locate",
         "/v1/events",
         "/v1/files",
         "/v1/haves",

@@ -4,6 +4,7 @@
 //! has another shape is refused as a whole; a file in a batch that is no file is refused alone.
 
 mod answers;
+mod classic;
 mod file;
 mod have;
 mod requests;
@@ -11,6 +12,9 @@ mod requests;
 pub(crate) use answers::{
     ChangeDto, ChangesDto, DoneDto, FilesDto, HealthDto, HolderDto, JoinedDto, LocatedDto, LocatedFilesDto,
     RenewedDto, VerdictDto, VerdictsDto,
+};
+pub(crate) use classic::{
+    ClassicFileDto, ClassicFilesDto, ClassicHolderDto, ClassicLocateQuery, ClassicLocatedDto, ClassicQuery,
 };
 pub use file::Cursor;
 pub(crate) use file::{KeyDto, MtimeDto, ShapeError};
@@ -31,6 +35,8 @@ pub(crate) mod path {
     pub(crate) const FILES: &str = "/v1/files";
     pub(crate) const SEARCH: &str = "/v1/search";
     pub(crate) const LOCATE: &str = "/v1/locate";
+    pub(crate) const CLASSIC_FILES: &str = "/v1/classic/files";
+    pub(crate) const CLASSIC_LOCATE: &str = "/v1/classic/locate";
     pub(crate) const REPORTS: &str = "/v1/reports";
     pub(crate) const CHANGES: &str = "/v1/changes";
     pub(crate) const EVENTS: &str = "/v1/events";
@@ -39,8 +45,23 @@ pub(crate) mod path {
     pub(crate) const HEALTH: &str = "/healthz";
 
     /// All of them.
-    pub(crate) const ALL: [&str; 15] = [
-        JOIN, REGISTER, HAVES, UNREGISTER, RENEW, LEAVE, FILES, SEARCH, LOCATE, REPORTS, CHANGES, EVENTS,
-        OPENAPI, METRICS, HEALTH,
+    pub(crate) const ALL: [&str; 17] = [
+        JOIN,
+        REGISTER,
+        HAVES,
+        UNREGISTER,
+        RENEW,
+        LEAVE,
+        FILES,
+        SEARCH,
+        LOCATE,
+        CLASSIC_FILES,
+        CLASSIC_LOCATE,
+        REPORTS,
+        CHANGES,
+        EVENTS,
+        OPENAPI,
+        METRICS,
+        HEALTH,
     ];
 }

@@ -1,7 +1,5 @@
 //! Calls by which a peer comes, stays and goes.
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::extract::State;
 use drizzle_directory::Directory;
@@ -48,7 +46,7 @@ pub(crate) async fn join(
         number,
         lease_s: Directory::LEASE.as_secs(),
         renew_s: RENEW_INTERVAL.as_secs(),
-        classic: tracker.is_classic.load(Ordering::Relaxed),
+        classic: tracker.classic_board().is_some(),
     }))
 }
 

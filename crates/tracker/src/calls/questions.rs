@@ -44,13 +44,18 @@ pub(crate) async fn search(
     _: Reader,
     Asked(query): Asked<api::SearchQuery>,
 ) -> Answer<api::FilesDto> {
-    let chars = query.q.chars().count();
+    let search = search_of(query.q, query.r#match, query.fold)?;
+    page(&tracker, &search.filter(), query.after.as_deref(), query.limit)
+}
+
+/// What is looked for.
+pub(super) fn search_of(pattern: String, manner: api::MatchDto, is_folded: bool) -> Result<Search, Problem> {
+    let chars = pattern.chars().count();
     if chars > PATTERN_CHARS_MAX {
         let expected = format!("q: expected at most {PATTERN_CHARS_MAX} characters, received {chars}");
         return Err(Problem::malformed(expected));
     }
-    let search = Search { pattern: query.q, manner: query.r#match.into(), is_folded: query.fold };
-    page(&tracker, &search.filter(), query.after.as_deref(), query.limit)
+    Ok(Search { pattern, manner: manner.into(), is_folded })
 }
 
 fn page(
@@ -95,7 +100,8 @@ pub(crate) async fn locate(
     Ok(Json(api::LocatedFilesDto { files: files.collect() }))
 }
 
-fn seed() -> Result<u64, Problem> {
+/// A number that nobody can foresee.
+pub(super) fn seed() -> Result<u64, Problem> {
     let mut bytes = [0; 8];
     let filled = aws_lc_rs::rand::fill(&mut bytes);
     filled.map_err(|_| Problem::new(ProblemKind::Other, "the system gave no random numbers"))?;

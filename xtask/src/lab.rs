@@ -23,5 +23,5 @@ pub(crate) use command::run;
 pub use host::{Host, Traffic};
 pub use network::Lab;
 pub use obstacle::obstacle;
-pub use peer::{Event, Peer, Seat, Shared};
+pub use peer::{Event, Peer, Seat, Shared, Told};
 pub use rate::{Link, ParseRateError, Rate};

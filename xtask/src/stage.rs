@@ -13,5 +13,5 @@ pub use corpus::{Corpus, Shape};
 pub use error::RunError;
 pub use leftovers::watch;
 pub(crate) use namespace::Namespace;
-pub use process::{Line, Running};
+pub use process::{Ended, Line, Running};
 pub use scratch::Scratch;

@@ -13,6 +13,8 @@ use crate::stage::{Namespace, RunError};
 pub(super) const INTERFACE: &str = "eth0";
 /// The bridge in its own namespace.
 pub(super) const BRIDGE: &str = "bridge";
+/// Another beside it, with no way between the two.
+pub(super) const ISLAND: &str = "island";
 
 /// What may wait before a link: a home router's queue is of that order.
 const QUEUE: &str = "50ms";
@@ -66,7 +68,12 @@ impl Host {
         batch("ip", Some(&self.switch), &format!("link set {} nomaster\n", self.port))
     }
 
-    /// Puts it back.
+    /// Takes it to the hosts that were parted from the rest before: they reach each other, and nobody else.
+    pub fn part(&self) -> Result<(), RunError> {
+        batch("ip", Some(&self.switch), &format!("link set {} master {ISLAND}\n", self.port))
+    }
+
+    /// Puts it back, after a cut or a parting.
     pub fn mend(&self) -> Result<(), RunError> {
         batch("ip", Some(&self.switch), &format!("link set {} master {BRIDGE}\n", self.port))
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use super::host::{BRIDGE, Host, INTERFACE};
+use super::host::{BRIDGE, Host, INTERFACE, ISLAND};
 use super::rate::Link;
 use super::run_name;
 use super::tool::batch;
@@ -55,7 +55,8 @@ impl Lab {
             lines
         });
         batch("ip", None, &add)?;
-        let mut lines = format!("link add {BRIDGE} type bridge\nlink set {BRIDGE} up\n");
+        let bridge = |name| format!("link add {name} type bridge\nlink set {name} up\n");
+        let mut lines = bridge(BRIDGE) + &bridge(ISLAND);
         for Host { namespace, port, .. } in &self.hosts {
             let _ =
                 writeln!(lines, "link add {port} type veth peer name {INTERFACE} netns {}", namespace.name());

@@ -1,5 +1,6 @@
 //! Processes of Drizzle on hosts of the lab, and what they tell in JSON, line by line.
 
+use std::fs;
 use std::ops::Index;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,6 +41,17 @@ pub struct Shared {
     pub peer: String,
     /// How many chunks there are.
     pub chunks: u64,
+}
+
+/// How a process ended that was run to its end, and what it told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Its events.
+    pub events: Vec<Event>,
+    /// What it wrote for people.
+    pub said: String,
 }
 
 /// A line that a process told.
@@ -90,6 +102,25 @@ impl Seat<'_> {
         Ok((peer, invite))
     }
 
+    /// Starts a member of a ring, and returns when it is in; its event `ready`. `more` are further arguments.
+    pub fn ring(&self, more: &[&str]) -> Result<(Peer, Event), RunError> {
+        let mut command = self.words(&["--verbose", "ring", "start"]);
+        command.args(more);
+        let mut peer = self.start(command)?;
+        let ready = peer.wait_for("join", READY_WITHIN, |event| event.is("ready").then(|| event.clone()))?;
+        Ok((peer, ready))
+    }
+
+    /// Runs the program to its end, beside what else runs on that state.
+    pub fn run(&self, words: &[&str], limit: Duration) -> Result<Told, RunError> {
+        // A folder of its own for what it says, or the log of what runs there would be written over.
+        let home = self.home.join("beside");
+        fs::create_dir_all(&home).map_err(RunError::disk("create", &home))?;
+        let ended = Running::start(&mut self.words(words), &home)?.end(limit)?;
+        let events = ended.lines.iter().filter_map(Event::of).collect();
+        Ok(Told { code: ended.code, events, said: ended.said })
+    }
+
     /// Where it puts what it fetches.
     pub fn output(&self) -> PathBuf {
         self.home.join("out")
@@ -98,6 +129,12 @@ impl Seat<'_> {
     fn command(&self, task: &str) -> Command {
         let mut command = self.host.command(self.binary);
         command.args([task, "--json", "--state"]).arg(self.home.join("state"));
+        command
+    }
+
+    fn words(&self, words: &[&str]) -> Command {
+        let mut command = self.host.command(self.binary);
+        command.args(["--json", "--state"]).arg(self.home.join("state")).args(words);
         command
     }
 
@@ -150,9 +187,21 @@ impl Peer {
         self.running.crash();
     }
 
+    /// What it has written for people up to now.
+    pub fn said(&self) -> String {
+        self.running.stderr()
+    }
+
     /// The process itself.
     pub fn into_running(self) -> Running {
         self.running
+    }
+}
+
+impl Told {
+    /// The events of a kind.
+    pub fn all(&self, kind: &str) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |event| event.is(kind))
     }
 }
 

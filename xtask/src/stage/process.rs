@@ -50,6 +50,17 @@ pub struct Line {
     pub text: String,
 }
 
+/// How a program ended by itself, and all that it said.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote on stdout.
+    pub lines: Vec<Line>,
+    /// What it wrote on stderr.
+    pub said: String,
+}
+
 /// What a program that came to its end has used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spent {
@@ -140,6 +151,31 @@ impl Running {
         })
     }
 
+    /// Waits until it ends by itself, well or not.
+    pub fn end(mut self, limit: Duration) -> Result<Ended, RunError> {
+        let deadline = Instant::now() + limit;
+        let mut lines = Vec::new();
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) if self.has_ended() => break,
+                // It has closed its output; the end itself takes a moment more.
+                Err(RecvTimeoutError::Disconnected) if Instant::now() < deadline => {
+                    thread::sleep(LEAVE_POLL_EVERY);
+                }
+                Err(_) => return Err(self.late("end", limit)),
+            }
+        }
+        let status = self.child.take().map(|mut child| child.wait());
+        let code = status.and_then(|status| status.ok()?.code());
+        Ok(Ended { code, lines, said: self.stderr() })
+    }
+
+    /// What it has written on stderr up to now.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// Ends it as a crash would: with SIGKILL, and at once.
     pub fn crash(mut self) {
         leftovers::end_group(self.group);
@@ -214,10 +250,10 @@ impl Running {
 
     /// The last lines that it said, on either channel.
     fn said(&self) -> String {
-        let logged = fs::read(&self.log).unwrap_or_default();
+        let logged = self.stderr();
         let unheard = self.lines.try_iter().map(|line| line.text);
         let mut lines: Vec<String> = self.heard.iter().cloned().chain(unheard).collect();
-        lines.extend(String::from_utf8_lossy(&logged).lines().map(str::to_owned));
+        lines.extend(logged.lines().map(str::to_owned));
         lines.retain(|line| !line.trim().is_empty());
         let last = &lines[lines.len().saturating_sub(SAID_LINES_MAX)..];
         if last.is_empty() { "nothing".into() } else { last.join(" | ") }
@@ -303,6 +339,17 @@ mod tests {
         assert!(spent.wall > Duration::ZERO && spent.memory_peak > 0, "{spent:?}");
         let failed = shell("echo 'no such file' >&2; exit 3", home.path()).finish().unwrap_err().to_string();
         assert!(failed.contains("no such file") && failed.contains('3'), "{failed}");
+    }
+
+    #[test]
+    fn how_a_program_ends_by_itself_is_told_with_all_that_it_said() {
+        let home = tempfile::tempdir().unwrap();
+        let script = "echo one; echo two; echo wrong >&2; exit 7";
+        let Ended { code, lines, said } = shell(script, home.path()).end(READY_WITHIN).unwrap();
+        let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!((code, &lines[..], said.as_str()), (Some(7), &["one", "two"][..], "wrong\n"));
+        let late = shell("exec sleep 1000", home.path()).end(Duration::from_millis(10)).unwrap_err();
+        assert!(matches!(late, RunError::Late { .. }), "{late}");
     }
 
     #[test]

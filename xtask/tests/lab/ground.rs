@@ -28,13 +28,18 @@ pub(crate) struct Ground {
 impl Ground {
     /// None, with a word why, where there can be no lab.
     pub(crate) fn new(links: &[Link]) -> Option<Self> {
+        Self::with_room(links, ROOM_BYTES)
+    }
+
+    /// The same, with room for so many bytes of copies.
+    pub(crate) fn with_room(links: &[Link], bytes: u64) -> Option<Self> {
         static WATCH: Once = Once::new();
         WATCH.call_once(|| stage::watch().unwrap());
         if let Some(reason) = obstacle() {
             eprintln!("skipped: {reason}");
             return None;
         }
-        let scratch = Scratch::in_memory(&std::env::temp_dir(), ROOM_BYTES).unwrap();
+        let scratch = Scratch::in_memory(&std::env::temp_dir(), bytes).unwrap();
         let home = |number| scratch.folder(&format!("host-{number}")).unwrap();
         let homes = (0..links.len()).map(home).collect();
         Some(Self { lab: Lab::new(links).unwrap(), homes, scratch })
@@ -51,8 +56,13 @@ impl Ground {
 
     /// A file on that host; the same bytes on every host.
     pub(crate) fn file(&self, host: usize, mebibytes: u64) -> Corpus {
+        self.named_file(host, "data", mebibytes * MIB)
+    }
+
+    /// A file of that name and size on that host; the same bytes on every host.
+    pub(crate) fn named_file(&self, host: usize, name: &str, bytes: u64) -> Corpus {
         let folder = self.scratch.folder(&format!("host-{host}/source")).unwrap();
-        Corpus::write(&folder, "data", Shape::File { bytes: mebibytes * MIB }).unwrap()
+        Corpus::write(&folder, name, Shape::File { bytes }).unwrap()
     }
 
     /// Fails unless what the host fetched is what was shared.

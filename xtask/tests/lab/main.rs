@@ -1,4 +1,4 @@
-//! Swarms of real processes on hosts of the lab, and what they withstand: sources that vanish, lie or fall silent, a
+//! Swarms and rings of real processes on hosts of the lab, and what they withstand: sources that vanish, lie or fall silent, a
 //! tracker that dies, a network that is cut, a peer that is killed.
 //!
 //! Where no lab can be made, every test says so and passes. Nothing here sleeps and hopes: what is to happen in the middle of a
@@ -13,4 +13,5 @@ mod ground;
 mod itself;
 mod nearby;
 mod outages;
+mod rings;
 mod sources;

@@ -3,6 +3,7 @@
 use drizzle_model::Time;
 
 use super::Ring;
+use super::stage::Stage;
 use crate::contact::Contact;
 use crate::message::{Answer, Ask, Breadth, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
 use crate::position::Position;
@@ -16,7 +17,7 @@ const FEW_CONTACTS: usize = 2;
 impl Ring {
     pub(super) fn answer(&mut self, now: Time, from: Contact, ask: Ask) -> Answer {
         if !self.is_member() {
-            return Answer::NotMember;
+            return self.answer_outside(&ask);
         }
         match ask {
             Ask::Ping => Answer::Pong,
@@ -45,6 +46,17 @@ impl Ring {
                 Answer::Records(records.collect())
             }
             Ask::Settled(prints) => Answer::Settled(self.well_kept(prints)),
+        }
+    }
+
+    /// In the middle of a join: whoever wants something stored, or what is stored, may ask again soon. That this node is no
+    /// neighbour yet, and leads nowhere, is no matter of time.
+    fn answer_outside(&self, ask: &Ask) -> Answer {
+        let wants_records =
+            matches!(ask, Ask::Put(_) | Ask::Get(_) | Ask::Compare { .. } | Ask::Pull(_) | Ask::Settled(_));
+        match self.stage {
+            Stage::Joining { .. } if wants_records => Answer::Busy,
+            _ => Answer::NotMember,
         }
     }
 
@@ -97,7 +109,7 @@ impl Ring {
     }
 
     /// Whoever asks drops what is named here, and may be the last that has the blob. A copy that is whole here is so at
-    /// the replicas as well, since the digest that they agreed to tells whole copies from others.
+    /// the replicas as well, since the digest that they agreed to is of whole copies alone.
     fn well_kept(&self, prints: alloc::vec::Vec<Print>) -> alloc::vec::Vec<Print> {
         if !self.is_in_step() {
             return alloc::vec::Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! Each job is first a look-up of the owners. Storing then puts the record to all peers that should keep it, and asks
 //! again until each of those that took it has the blob as well. Requesting asks the owner, then the replicas, until one
-//! has something.
+//! has something. Who is busy with its own join is asked again, a few times: neither its word nor its silence is an answer.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -26,6 +26,8 @@ use crate::search::Found;
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Look-ups of one job, before nobody can be said to answer. A peer that just died may cost one or two.
 const SEARCHES_MAX: u8 = 4;
+/// How often those are asked again who are busy: a join takes a second or two, and here are five.
+const BUSY_MAX: u8 = 10;
 /// How long one more keeper may take to fetch a blob: so long, and what the slowest usual uplink takes, shared by three.
 const FETCH_PATIENCE: Duration = Duration::from_secs(60);
 const FETCH_RATE_MIN: u64 = 32 << 10;
@@ -55,7 +57,12 @@ impl Ring {
             return self.outputs.push_back(Output::Received { operation, from: self.config.me, records });
         }
         let target = self.config.space.place(&key);
-        self.begin_job(now, operation, target, Task::Request { key, left: Vec::new(), answered: false });
+        self.begin_job(
+            now,
+            operation,
+            target,
+            Task::Request { key, left: Vec::new(), answered: false, met_busy: false },
+        );
     }
 
     pub(super) fn cancel(&mut self, operation: Operation) {
@@ -71,7 +78,7 @@ impl Ring {
             return self.fail(operation, OperationError::TooMany { max: JOBS_MAX });
         }
         self.cancel(operation);
-        self.jobs.insert(operation, Job { target, searches: 1, again: None, task });
+        self.jobs.insert(operation, Job { target, searches: 1, busy: 0, again: None, task });
         self.begin_own_search(now, target, Aim::Operation(operation));
     }
 
@@ -113,6 +120,15 @@ impl Ring {
         }
         job.searches += 1;
         self.ask_again_at(operation, again);
+    }
+
+    /// Whether those who are busy may be asked once more. If so, the job goes on in a moment.
+    fn asks_the_busy_again(&mut self, now: Time, operation: Operation) -> bool {
+        let again = now + self.random.around(ASK_AGAIN);
+        let Some(job) = self.jobs.get_mut(&operation).filter(|job| job.busy < BUSY_MAX) else { return false };
+        job.busy += 1;
+        self.ask_again_at(operation, again);
+        true
     }
 
     fn ask_again_at(&mut self, operation: Operation, at: Time) {
@@ -158,7 +174,7 @@ impl Ring {
         let offer = Offered { has_blob: record.blob().is_some(), record: Record::clone(record) };
         let mut asked = Vec::new();
         for (contact, keeper) in keepers.iter_mut() {
-            if matches!(keeper, Keeper::Asked | Keeper::Said(Put::Kept { whole: false })) {
+            if matches!(keeper, Keeper::Asked | Keeper::Busy | Keeper::Said(Put::Kept { whole: false })) {
                 *keeper = Keeper::Asked;
                 asked.push(*contact);
             }
@@ -177,6 +193,7 @@ impl Ring {
     pub(super) fn put_answered(&mut self, now: Time, operation: Operation, from: Contact, answer: &Answer) {
         let keeper = match answer {
             Answer::Put(results) => results.first().map_or(Keeper::Silent, |&result| Keeper::Said(result)),
+            Answer::Busy => Keeper::Busy,
             _ => Keeper::Silent,
         };
         self.keeper_is(now, operation, from, keeper);
@@ -196,6 +213,11 @@ impl Ring {
         if keepers.iter().any(|(_, keeper)| *keeper == Keeper::Asked) {
             return;
         }
+        let is_any_busy = keepers.iter().any(|(_, keeper)| *keeper == Keeper::Busy);
+        if is_any_busy && self.asks_the_busy_again(now, operation) {
+            return;
+        }
+        let Some(Job { task: Task::Store { keepers, .. }, .. }) = self.jobs.get(&operation) else { return };
         let at: Vec<Contact> = keepers
             .iter()
             .filter(|(_, keeper)| matches!(keeper, Keeper::Said(Put::Kept { .. })))
@@ -247,11 +269,12 @@ impl Ring {
     }
 
     fn get_next(&mut self, now: Time, operation: Operation) {
-        let Some(Job { task: Task::Request { key, left, answered }, .. }) = self.jobs.get_mut(&operation)
+        let Some(Job { task: Task::Request { key, left, answered, met_busy }, .. }) =
+            self.jobs.get_mut(&operation)
         else {
             return;
         };
-        let (key, answered) = (*key, *answered);
+        let (key, answered, is_any_busy) = (*key, *answered, *met_busy);
         match left.pop() {
             // What this node keeps itself was looked at first of all.
             Some(keeper) if keeper == self.config.me => {
@@ -259,6 +282,12 @@ impl Ring {
                 self.get_next(now, operation);
             }
             Some(keeper) => self.ask(now, keeper, Ask::Get(key), Purpose::Get(operation), Tries::Once),
+            None if is_any_busy && self.asks_the_busy_again(now, operation) => {
+                if let Some(Job { task: Task::Request { met_busy, .. }, .. }) = self.jobs.get_mut(&operation)
+                {
+                    *met_busy = false;
+                }
+            }
             None if answered => self.fail(operation, OperationError::NotFound),
             None => self.search_again(now, operation),
         }
@@ -272,6 +301,13 @@ impl Ring {
             }
             Answer::Records(_) => {
                 self.note_answer(operation);
+                self.get_next(now, operation);
+            }
+            Answer::Busy => {
+                if let Some(Job { task: Task::Request { met_busy, .. }, .. }) = self.jobs.get_mut(&operation)
+                {
+                    *met_busy = true;
+                }
                 self.get_next(now, operation);
             }
             _ => self.get_next(now, operation),

@@ -17,6 +17,8 @@ pub(super) const JOBS_MAX: usize = 256;
 pub(super) struct Job {
     pub(super) target: Position,
     pub(super) searches: u8,
+    /// How often somebody was asked again who was busy.
+    pub(super) busy: u8,
     /// When to look up, or to ask, again.
     pub(super) again: Option<Time>,
     pub(super) task: Task,
@@ -26,7 +28,7 @@ pub(super) struct Job {
 pub(super) enum Task {
     LookUp,
     Store { record: Box<Record>, keepers: Vec<(Contact, Keeper)>, fetching: Option<Fetching> },
-    Request { key: Key, left: Vec<Contact>, answered: bool },
+    Request { key: Key, left: Vec<Contact>, answered: bool, met_busy: bool },
 }
 
 /// Keepers have the record and fetch its blob.
@@ -41,6 +43,8 @@ pub(super) struct Fetching {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keeper {
     Asked,
+    /// In the middle of its own join.
+    Busy,
     Said(Put),
     Silent,
 }

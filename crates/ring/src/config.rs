@@ -77,6 +77,10 @@ pub struct Quotas {
     pub records_per_key_and_publisher_max: usize,
     /// Records of one publisher.
     pub records_per_publisher_max: usize,
+    /// Of the records those with a blob, which stay for ever: others have room, whatever is stored.
+    pub files_max: usize,
+    /// Of one publisher those with a blob.
+    pub files_per_publisher_max: usize,
     /// Bytes of blobs in all.
     pub blob_bytes_max: u64,
     /// Bytes of blobs of one publisher.
@@ -90,8 +94,17 @@ impl Default for Quotas {
             records_per_key_max: 256,
             records_per_key_and_publisher_max: 64,
             records_per_publisher_max: 16_384,
+            files_max: 32_768,
+            files_per_publisher_max: 8_192,
             blob_bytes_max: 64 << 30,
             blob_bytes_per_publisher_max: 16 << 30,
         }
+    }
+}
+
+impl Quotas {
+    /// The same, with so much room for blobs, of which no publisher gets more than a quarter.
+    pub fn with_blob_bytes(self, blob_bytes_max: u64) -> Self {
+        Self { blob_bytes_max, blob_bytes_per_publisher_max: blob_bytes_max / 4, ..self }
     }
 }

@@ -65,6 +65,8 @@ pub enum Input {
     Cancel(Operation),
     /// A blob is on this node's disk now, verified.
     BlobArrived(ContentHash),
+    /// A blob is not on this node's disk any more, or is damaged.
+    BlobLost(ContentHash),
     /// A peer could not give a blob.
     BlobNotGiven {
         /// The blob.

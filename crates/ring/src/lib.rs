@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod acquaintances;
+mod blobs;
 mod calls;
 mod config;
 mod contact;
@@ -34,10 +35,12 @@ pub use config::{Config, Quotas};
 pub use contact::Contact;
 pub use event::{Input, JoinError, Notice, Operation, OperationError, Output};
 pub use message::{
-    Answer, Ask, Breadth, CONTACTS_MAX, CallId, Holding, Message, Offered, PRINTS_MAX, Put, RECORDS_MAX,
-    Refusal, Tell,
+    Answer, Ask, Breadth, CONTACTS_MAX, CallId, Message, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal, Tell,
 };
 pub use neighbours::{Neighbours, Pointer, Rectified, Step, View};
 pub use position::{Arc, Key, Position, Space, between};
-pub use record::{Content, LEASE_SECONDS_MAX, Lease, Print, Record, RecordError, RecordId, VALUE_BYTES_MAX};
+pub use record::{
+    Content, LEASE_SECONDS_MAX, Lease, Print, RANK_AHEAD_SECONDS_MAX, Record, RecordError, RecordId,
+    VALUE_BYTES_MAX,
+};
 pub use ring::Ring;

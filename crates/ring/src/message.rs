@@ -88,15 +88,6 @@ pub struct Offered {
     pub has_blob: bool,
 }
 
-/// What a peer holds, for comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holding {
-    /// The record's short name.
-    pub print: Print,
-    /// Whether its blob, if it has one, is there too.
-    pub whole: bool,
-}
-
 /// What became of a record that was handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
@@ -115,10 +106,16 @@ pub enum Put {
 pub enum Refusal {
     /// A newer version is here.
     #[error("a newer version of this record is kept")]
-    Stale,
+    Stale {
+        /// Whether its blob, if it has one, is there too.
+        whole: bool,
+    },
     /// Its lease has ended.
     #[error("the record's lease has ended")]
     Ended,
+    /// Its rank is a time in the future.
+    #[error("the record is of the future: its time is more than 5 minutes ahead of the peer's clock")]
+    Ahead,
     /// Its lease is too long.
     #[error("the record's lease is longer than a peer grants")]
     LongLease,
@@ -141,7 +138,7 @@ pub enum Refusal {
 pub enum Answer {
     /// I am here.
     Pong,
-    /// I am here, and in the middle of a change: ask again soon.
+    /// I am here, and in the middle of a change, or of my own join: ask again soon.
     Busy,
     /// I am in no ring (yet, or any more).
     NotMember,
@@ -178,8 +175,8 @@ pub enum Answer {
     Differs {
         /// The last position that the list covers.
         until: Position,
-        /// What I hold there.
-        holdings: Vec<Holding>,
+        /// What I hold there, with its blobs.
+        holdings: Vec<Print>,
     },
     /// Those of the records that are kept well here.
     Settled(Vec<Print>),

@@ -1,7 +1,8 @@
 //! What the ring stores: small signed records, and the knowledge of who holds the big blobs that some of them name.
 //!
 //! A record belongs to its publisher. Its name is (key, publisher, subject), and a newer version replaces an older
-//! one. It has a lease that ends at a time on the wall clock; only a record with a blob may stay for ever.
+//! one. It has a lease that ends at a time on the wall clock; only a record with a blob may stay for ever, and only
+//! where the blob is.
 //!
 //! A [`Record`] exists only after somebody checked its signature: [`Record::checked`] is the one door. So nothing in
 //! this crate asks again, and a forged record cannot be told apart from a message that never came.
@@ -17,6 +18,10 @@ pub const VALUE_BYTES_MAX: usize = 1024;
 
 /// The longest lease of a record without a blob, counted from now. Publishers renew; what nobody renews goes away.
 pub const LEASE_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// So far ahead of a keeper's clock a rank may lie, where it is a time: as far as clocks usually differ, and as far as a
+/// tracker allows.
+pub const RANK_AHEAD_SECONDS_MAX: u64 = 5 * 60;
 
 /// What a signature is made over begins with this, so that it can mean nothing elsewhere.
 const SIGNED_PREFIX: &[u8] = b"drizzle ring record 1\0";
@@ -50,7 +55,8 @@ pub struct Content {
     pub version: u64,
     /// When it ends.
     pub lease: Lease,
-    /// Where it stands among the records of its key: the greatest first. For names, the file's modification time.
+    /// Where it stands among the records of its key: the greatest first. For names, the file's modification time. None that
+    /// lies in the future, as seconds since 1970, is kept.
     pub rank: i64,
     /// The size of the blob that goes with it, whose hash is the subject; `None` when there is none.
     pub blob_bytes: Option<u64>,
@@ -99,8 +105,8 @@ pub enum RecordError {
         /// Its length in bytes.
         received: usize,
     },
-    /// Only a blob may stay for ever.
-    #[error("expected a lease that ends, received one without an end and without a blob")]
+    /// Only a blob may stay for ever, and who takes one back wants it gone.
+    #[error("expected a lease that ends, received one without an end and without a blob, or withdrawn")]
     Lease,
     /// The publisher has not signed this.
     #[error("the signature is not the publisher's")]
@@ -124,7 +130,7 @@ impl Record {
         if content.value.len() > VALUE_BYTES_MAX {
             return Err(RecordError::Value { received: content.value.len() });
         }
-        if content.lease == Lease::Forever && content.blob_bytes.is_none() {
+        if content.lease == Lease::Forever && (content.blob_bytes.is_none() || content.withdrawn) {
             return Err(RecordError::Lease);
         }
         if !is_signed(&content.id.publisher, &content.signed_bytes(), &signature) {

@@ -29,6 +29,7 @@ use alloc::vec::Vec;
 use drizzle_model::{PeerId, Time};
 
 use crate::acquaintances::Acquaintances;
+use crate::blobs::{BlobWork, Source};
 use crate::calls::{Call, Calls, Overdue, Tries};
 use crate::config::Config;
 use crate::contact::Contact;
@@ -38,8 +39,9 @@ use crate::message::{Answer, Ask, CONTACTS_MAX, CallId, Message, Tell};
 use crate::neighbours::{Neighbours, View};
 use crate::position::{Arc, Position};
 use crate::random::Random;
+use crate::record::{Record, RecordId};
 use crate::search::Search;
-use crate::shelf::{BlobWork, Shelf, Source};
+use crate::shelf::Shelf;
 
 use self::purpose::{AIMS_MAX, Aim, Purpose};
 use self::replicas::Replicas;
@@ -148,8 +150,9 @@ impl Ring {
             Input::Store { operation, record } => self.begin_store(now, operation, record),
             Input::Request { operation, key } => self.begin_request(now, operation, key),
             Input::Cancel(operation) => self.cancel(operation),
-            Input::BlobArrived(blob) => self.shelf.blob_is_here(blob),
-            Input::BlobNotGiven { blob, from } => self.shelf.blob_not_given(blob, from),
+            Input::BlobArrived(blob) => self.blob_arrived(now, blob),
+            Input::BlobLost(blob) => self.blob_lost(now, blob),
+            Input::BlobNotGiven { blob, from } => self.shelf.blobs().not_given(blob, from),
         }
         self.take_deadlines(now);
         self.show_changes(now);
@@ -216,8 +219,13 @@ impl Ring {
     }
 
     /// The records that this node keeps.
-    pub fn records(&self) -> impl Iterator<Item = &crate::record::Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.shelf.records()
+    }
+
+    /// The records that this node keeps behind one, in the order of the circle.
+    pub fn records_after(&self, id: RecordId) -> impl Iterator<Item = &Record> {
+        self.shelf.records_after(id)
     }
 
     /// Recounts everything; an error is a bug.

@@ -1,52 +1,54 @@
-//! The records that a node keeps, with their bounds, and whether their blobs are here.
+//! The records that a node keeps, with their bounds.
 //!
 //! Laws: at most one version of a record; counts and bytes per key and per publisher are those of the records kept, and
-//! within the quotas; a blob is wanted as long as a record names it.
+//! within the quotas. A record is whole when the blob that it names, if it names one, is here; only whole ones are
+//! compared with other peers, and handed on: a copy of a record alone is of no use to anybody.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::ops::Bound;
 
-use drizzle_model::{ContentHash, PeerId};
+use drizzle_model::{ContentHash, PeerId, Time};
 
+use crate::blobs::{BlobWork, Blobs, Slot, Source};
 use crate::config::Quotas;
-use crate::contact::Contact;
-use crate::message::{Holding, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
+use crate::message::{Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
 use crate::position::{Arc, Key, Position, Space};
-use crate::record::{LEASE_SECONDS_MAX, Lease, Print, Record, RecordId};
-
-/// Peers that are remembered as sources of one blob.
-const SOURCES_MAX: usize = 4;
-
-type Slot = (Position, RecordId);
+use crate::record::{LEASE_SECONDS_MAX, Lease, Print, RANK_AHEAD_SECONDS_MAX, Record, RecordId};
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Usage {
     records: usize,
+    /// Of the records those that name a blob.
+    files: usize,
     blob_bytes: u64,
 }
 
-#[derive(Debug, Default)]
-struct Blob {
-    names: usize,
-    is_here: bool,
-    is_fetching: bool,
-    sources: VecDeque<Source>,
-}
+impl Usage {
+    fn of(record: &Record) -> Self {
+        let bytes = record.blob().and(record.content().blob_bytes);
+        Self { records: 1, files: usize::from(bytes.is_some()), blob_bytes: bytes.unwrap_or_default() }
+    }
 
-/// Who can give a blob, and what size it has according to the record that came with it: another record of the same blob
-/// may lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Source {
-    pub(crate) bytes: u64,
-    pub(crate) from: Contact,
-}
+    fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.files += other.files;
+        self.blob_bytes += other.blob_bytes;
+    }
 
-/// What a change on the shelf asks of the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BlobWork {
-    Fetch(ContentHash, Source),
-    Drop(ContentHash),
+    fn take(&mut self, other: Self) {
+        self.records -= other.records;
+        self.files -= other.files;
+        self.blob_bytes -= other.blob_bytes;
+    }
+
+    /// What it would be with one record, in the place of another.
+    fn with(self, new: Self, old: Self) -> Self {
+        let files = (self.files + new.files).saturating_sub(old.files);
+        let blob_bytes = self.blob_bytes.saturating_add(new.blob_bytes).saturating_sub(old.blob_bytes);
+        Self { records: (self.records + new.records).saturating_sub(old.records), files, blob_bytes }
+    }
 }
 
 #[derive(Debug)]
@@ -58,8 +60,7 @@ pub(crate) struct Shelf {
     ends: BTreeSet<(u64, Slot)>,
     usage: BTreeMap<PeerId, Usage>,
     total: Usage,
-    blobs: BTreeMap<ContentHash, Blob>,
-    work: VecDeque<BlobWork>,
+    blobs: Blobs,
 }
 
 impl Shelf {
@@ -72,76 +73,67 @@ impl Shelf {
             ends: BTreeSet::new(),
             usage: BTreeMap::new(),
             total: Usage::default(),
-            blobs: BTreeMap::new(),
-            work: VecDeque::new(),
+            blobs: Blobs::default(),
         }
     }
 
     /// Keeps a record, if it is newer than what is here and within the bounds.
-    pub(crate) fn put(&mut self, unix_seconds: u64, record: Record) -> Put {
+    pub(crate) fn put(&mut self, now: Time, unix_seconds: u64, record: Record) -> Put {
         let slot = (self.space.place(&record.id().key), record.id());
         match self.room_for(unix_seconds, slot, &record) {
             Err(refusal) => return Put::Refused(refusal),
             Ok(Room::IsHere) => return Put::Kept { whole: self.is_whole(&record) },
             Ok(Room::Free) => {}
         }
-        // Named before the old version lets go of it, a blob that both name stays.
-        if let Some(blob) = record.blob() {
-            self.blobs.entry(blob).or_default().names += 1;
+        // Two versions of a record name the same blob, if any: what both name stays.
+        let before = self.take(slot).and_then(|old| old.blob());
+        match (before, record.blob()) {
+            (_, Some(blob)) => self.blobs.name(now, blob, slot),
+            (Some(blob), None) => self.blobs.unname(blob, slot),
+            (None, None) => {}
         }
-        self.remove(slot);
         let whole = self.is_whole(&record);
         self.insert(slot, record);
         Put::Kept { whole }
     }
 
-    /// A peer can give a blob: it is fetched, unless it is here or on its way.
-    pub(crate) fn add_source(&mut self, blob: ContentHash, source: Source) {
-        let Some(entry) = self.blobs.get_mut(&blob).filter(|entry| !entry.is_here) else { return };
-        entry.sources.retain(|known| known.from.peer != source.from.peer);
-        entry.sources.push_back(source);
-        if entry.sources.len() > SOURCES_MAX {
-            entry.sources.pop_front();
-        }
-        if !entry.is_fetching {
-            entry.is_fetching = true;
-            self.work.push_back(BlobWork::Fetch(blob, source));
-        }
-    }
-
-    /// A blob is here now: it was fetched, or is the node's own.
-    pub(crate) fn blob_is_here(&mut self, blob: ContentHash) {
-        if let Some(entry) = self.blobs.get_mut(&blob) {
-            (entry.is_here, entry.is_fetching) = (true, false);
-            entry.sources.clear();
-        } else {
-            self.work.push_back(BlobWork::Drop(blob));
-        }
-    }
-
-    /// A source could not give a blob: the next is tried. With none left, the next comparison finds others.
-    pub(crate) fn blob_not_given(&mut self, blob: ContentHash, source: PeerId) {
-        let Some(entry) = self.blobs.get_mut(&blob) else { return };
-        entry.sources.retain(|known| known.from.peer != source);
-        entry.is_fetching = !entry.sources.is_empty() && !entry.is_here;
-        if let Some(&next) = entry.sources.back().filter(|_| entry.is_fetching) {
-            self.work.push_back(BlobWork::Fetch(blob, next));
-        }
+    pub(crate) fn blobs(&mut self) -> &mut Blobs {
+        &mut self.blobs
     }
 
     pub(crate) fn next_work(&mut self) -> Option<BlobWork> {
-        self.work.pop_front()
+        self.blobs.next_work()
     }
 
-    /// The records under a key that are not withdrawn, the greatest rank first.
+    /// A peer can give a blob that a record here names.
+    pub(crate) fn add_source(&mut self, blob: ContentHash, source: Source) {
+        self.blobs.add_source(blob, source);
+    }
+
+    /// The records under a key that are not withdrawn, the greatest rank first. When there are more than can be told, each
+    /// publisher has its say before any has a second one.
     pub(crate) fn under(&self, key: Key) -> Vec<Offered> {
         let mut found: Vec<&Record> = self
             .under_key(key)
             .map(|(_, record)| record)
             .filter(|record| !record.content().withdrawn)
             .collect();
-        found.sort_by_key(|record| core::cmp::Reverse((record.content().rank, record.content().version)));
-        found.into_iter().take(RECORDS_MAX).map(|record| self.offered(record)).collect()
+        let rank = |record: &Record| Reverse((record.content().rank, record.content().version));
+        found.sort_by_key(|record| rank(record));
+        if found.len() > RECORDS_MAX {
+            let mut said: BTreeMap<PeerId, usize> = BTreeMap::new();
+            let mut in_turn: Vec<(usize, &Record)> = Vec::new();
+            for record in found {
+                let turn = said.entry(record.id().publisher).or_default();
+                *turn += 1;
+                in_turn.push((*turn, record));
+            }
+            in_turn.sort_by_key(|(turn, _)| *turn);
+            in_turn.truncate(RECORDS_MAX);
+            found = in_turn.into_iter().map(|(_, record)| record).collect();
+            found.sort_by_key(|record| rank(record));
+        }
+        found.into_iter().map(|record| self.offered(record)).collect()
     }
 
     pub(crate) fn by_print(&self, print: Print) -> Option<Offered> {
@@ -160,36 +152,34 @@ impl Shelf {
 
     /// A number that two peers share, all but certainly, only if they hold the same on an arc.
     pub(crate) fn digest(&self, arc: Arc) -> u128 {
-        self.on(arc).fold(0u128, |sum, (_, record)| {
-            let weight = if self.is_whole(record) { 1 } else { 3 };
-            sum.wrapping_add(record.print().0.rotate_left(weight)).wrapping_add(1)
-        })
+        self.whole_on(arc)
+            .fold(0u128, |sum, (_, record)| sum.wrapping_add(record.print().0.rotate_left(1)).wrapping_add(1))
     }
 
     /// What is held on the first part of an arc that one message can tell, and where that part ends.
-    pub(crate) fn holdings(&self, arc: Arc) -> (Position, Vec<Holding>) {
+    pub(crate) fn holdings(&self, arc: Arc) -> (Position, Vec<Print>) {
         let mut holdings = Vec::new();
         let mut until = arc.until;
         let mut last = arc.after;
-        for (slot, record) in self.on(arc) {
+        for (slot, record) in self.whole_on(arc) {
             // Never within one position; a position with more than a message holds is cut all the same.
             if holdings.len() >= PRINTS_MAX / 2 && slot.0 != last || holdings.len() >= PRINTS_MAX {
                 until = last;
                 break;
             }
             last = slot.0;
-            holdings.push(Holding { print: record.print(), whole: self.is_whole(record) });
+            holdings.push(record.print());
         }
         (until, holdings)
     }
 
-    /// The short names of all records outside an arc, in order from its end, at most so many.
+    /// The short names of all that is held outside an arc, in order from its end, at most so many.
     pub(crate) fn outside(&self, arc: Arc, count: usize) -> Vec<(Position, Print)> {
         let rest = Arc { after: arc.until, until: arc.after };
         if rest.after == rest.until {
             return Vec::new();
         }
-        self.on(rest).take(count).map(|(slot, record)| (slot.0, record.print())).collect()
+        self.whole_on(rest).take(count).map(|(slot, record)| (slot.0, record.print())).collect()
     }
 
     pub(crate) fn remove_print(&mut self, print: Print) {
@@ -205,6 +195,13 @@ impl Shelf {
         }
     }
 
+    /// Removes the records whose blobs were missed too long.
+    pub(crate) fn give_up_missed(&mut self, now: Time) {
+        while let Some(slots) = self.blobs.overdue(now) {
+            slots.into_iter().for_each(|slot| self.remove(slot));
+        }
+    }
+
     pub(crate) fn next_end(&self) -> Option<u64> {
         self.ends.first().map(|&(end, _)| end)
     }
@@ -217,33 +214,31 @@ impl Shelf {
         self.records.values()
     }
 
-    pub(crate) fn has_blob(&self, blob: ContentHash) -> bool {
-        self.blobs.get(&blob).is_some_and(|entry| entry.is_here)
+    /// The records behind one, in the order of the circle.
+    pub(crate) fn records_after(&self, id: RecordId) -> impl Iterator<Item = &Record> {
+        let slot = (self.space.place(&id.key), id);
+        self.records.range((Bound::Excluded(slot), Bound::Unbounded)).map(|(_, record)| record)
     }
 
     /// Counts everything anew.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let mut usage: BTreeMap<PeerId, Usage> = BTreeMap::new();
-        let mut names: BTreeMap<ContentHash, usize> = BTreeMap::new();
-        for record in self.records.values() {
-            let entry = usage.entry(record.id().publisher).or_default();
-            entry.records += 1;
-            entry.blob_bytes += record.blob().and(record.content().blob_bytes).unwrap_or_default();
+        let mut total = Usage::default();
+        let mut named: BTreeMap<ContentHash, BTreeSet<Slot>> = BTreeMap::new();
+        for (&slot, record) in &self.records {
+            usage.entry(record.id().publisher).or_default().add(Usage::of(record));
+            total.add(Usage::of(record));
             if let Some(blob) = record.blob() {
-                *names.entry(blob).or_default() += 1;
+                named.entry(blob).or_default().insert(slot);
             }
         }
-        if usage != self.usage || self.total.records != self.records.len() {
+        if usage != self.usage || total != self.total {
             return Err("the shelf's counts are not those of its records");
         }
         if self.prints.len() != self.records.len() || self.records.len() > self.quotas.records_max {
             return Err("the shelf's names are not those of its records, or there are too many");
         }
-        let same = names.len() == self.blobs.len()
-            && names
-                .iter()
-                .all(|(blob, &count)| self.blobs.get(blob).is_some_and(|entry| entry.names == count));
-        if same { Ok(()) } else { Err("the shelf's blobs are not those that its records name") }
+        self.blobs.check(&named)
     }
 
     fn room_for(&self, unix_seconds: u64, slot: Slot, record: &Record) -> Result<Room, Refusal> {
@@ -256,9 +251,17 @@ impl Shelf {
         {
             return Err(Refusal::LongLease);
         }
+        // The greatest rank comes first: one that lies in the future would stand there for good.
+        let rank_max = unix_seconds.saturating_add(RANK_AHEAD_SECONDS_MAX);
+        let is_ahead = u64::try_from(record.content().rank).is_ok_and(|rank| rank > rank_max);
+        if is_ahead && !record.content().withdrawn {
+            return Err(Refusal::Ahead);
+        }
         match self.records.get(&slot) {
             Some(here) if here.signature() == record.signature() => return Ok(Room::IsHere),
-            Some(here) if !record.replaces(here) => return Err(Refusal::Stale),
+            Some(here) if !record.replaces(here) => {
+                return Err(Refusal::Stale { whole: self.is_whole(here) });
+            }
             here => self.within_quotas(record, here)?,
         }
         Ok(Room::Free)
@@ -266,22 +269,26 @@ impl Shelf {
 
     fn within_quotas(&self, record: &Record, replaced: Option<&Record>) -> Result<(), Refusal> {
         let (quotas, id) = (&self.quotas, record.id());
-        let usage = self.usage.get(&id.publisher).copied().unwrap_or_default();
-        let one = usize::from(replaced.is_none());
-        let old_bytes = replaced.map_or(0, counted_bytes);
-        let more_bytes = counted_bytes(record).saturating_sub(old_bytes);
-        if self.total.records + one > quotas.records_max
-            || self.total.blob_bytes.saturating_add(more_bytes) > quotas.blob_bytes_max
-        {
+        let (new, old) = (Usage::of(record), replaced.map(Usage::of).unwrap_or_default());
+        let own = self.usage.get(&id.publisher).copied().unwrap_or_default();
+        let (own, all) = (own.with(new, old), self.total.with(new, old));
+        // What takes no more than before is let in, though the bounds may have become narrower.
+        let grows = |new: u64, old: u64, sum: u64, max: u64| new > old && sum > max;
+        let beyond = |sum: Usage, records_max: usize, files_max: usize, bytes_max: u64| {
+            grows(new.records as u64, old.records as u64, sum.records as u64, records_max as u64)
+                || grows(new.files as u64, old.files as u64, sum.files as u64, files_max as u64)
+                || grows(new.blob_bytes, old.blob_bytes, sum.blob_bytes, bytes_max)
+        };
+        if beyond(all, quotas.records_max, quotas.files_max, quotas.blob_bytes_max) {
             return Err(Refusal::Full);
         }
-        if usage.records + one > quotas.records_per_publisher_max
-            || usage.blob_bytes.saturating_add(more_bytes) > quotas.blob_bytes_per_publisher_max
-        {
+        let (records, files) = (quotas.records_per_publisher_max, quotas.files_per_publisher_max);
+        if beyond(own, records, files, quotas.blob_bytes_per_publisher_max) {
             return Err(Refusal::PublisherFull);
         }
-        let own = self.under_key(id.key).filter(|(slot, _)| slot.1.publisher == id.publisher).count();
-        if own + one > quotas.records_per_key_and_publisher_max {
+        let one = usize::from(replaced.is_none());
+        let of_key = self.under_key(id.key).filter(|(slot, _)| slot.1.publisher == id.publisher).count();
+        if of_key + one > quotas.records_per_key_and_publisher_max {
             return Err(Refusal::PublisherFull);
         }
         if self.under_key(id.key).count() + one > quotas.records_per_key_max {
@@ -291,11 +298,8 @@ impl Shelf {
     }
 
     fn insert(&mut self, slot: Slot, record: Record) {
-        let usage = self.usage.entry(slot.1.publisher).or_default();
-        for sum in [usage, &mut self.total] {
-            sum.records += 1;
-            sum.blob_bytes += counted_bytes(&record);
-        }
+        self.usage.entry(slot.1.publisher).or_default().add(Usage::of(&record));
+        self.total.add(Usage::of(&record));
         if let Lease::Until(end) = record.content().lease {
             self.ends.insert((end, slot));
         }
@@ -304,41 +308,35 @@ impl Shelf {
     }
 
     fn remove(&mut self, slot: Slot) {
-        let Some(record) = self.records.remove(&slot) else { return };
+        if let Some(blob) = self.take(slot).and_then(|record| record.blob()) {
+            self.blobs.unname(blob, slot);
+        }
+    }
+
+    /// Takes a record out; the blob that it names is the caller's affair.
+    fn take(&mut self, slot: Slot) -> Option<Record> {
+        let record = self.records.remove(&slot)?;
         self.prints.remove(&record.print());
         if let Lease::Until(end) = record.content().lease {
             self.ends.remove(&(end, slot));
         }
-        self.total.records -= 1;
-        self.total.blob_bytes -= counted_bytes(&record);
+        self.total.take(Usage::of(&record));
         if let Some(usage) = self.usage.get_mut(&slot.1.publisher) {
-            usage.records -= 1;
-            usage.blob_bytes -= counted_bytes(&record);
+            usage.take(Usage::of(&record));
             if usage.records == 0 {
                 self.usage.remove(&slot.1.publisher);
             }
         }
-        if let Some(blob) = record.blob() {
-            self.unname(blob);
-        }
-    }
-
-    fn unname(&mut self, blob: ContentHash) {
-        let Some(entry) = self.blobs.get_mut(&blob) else { return };
-        entry.names -= 1;
-        if entry.names == 0 {
-            self.blobs.remove(&blob);
-            self.work.push_back(BlobWork::Drop(blob));
-        }
+        Some(record)
     }
 
     fn offered(&self, record: &Record) -> Offered {
-        let has_blob = record.blob().is_some_and(|blob| self.has_blob(blob));
+        let has_blob = record.blob().is_some_and(|blob| self.blobs.is_here(blob));
         Offered { record: record.clone(), has_blob }
     }
 
     fn is_whole(&self, record: &Record) -> bool {
-        record.blob().is_none_or(|blob| self.has_blob(blob))
+        record.blob().is_none_or(|blob| self.blobs.is_here(blob))
     }
 
     fn under_key(&self, key: Key) -> impl Iterator<Item = (&Slot, &Record)> {
@@ -346,6 +344,10 @@ impl Shelf {
         let least = PeerId::from_bytes([0; 32]);
         let first = (place, RecordId { key, publisher: least, subject: ContentHash::from_bytes([0; 32]) });
         self.records.range(first..).take_while(move |(slot, _)| slot.0 == place && slot.1.key == key)
+    }
+
+    fn whole_on(&self, arc: Arc) -> impl Iterator<Item = (&Slot, &Record)> {
+        self.on(arc).filter(|(_, record)| self.is_whole(record))
     }
 
     /// The records on an arc, in the order of the circle.
@@ -370,8 +372,4 @@ impl Shelf {
 enum Room {
     IsHere,
     Free,
-}
-
-fn counted_bytes(record: &Record) -> u64 {
-    record.blob().and(record.content().blob_bytes).unwrap_or_default()
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use drizzle_model::{ContentHash, PeerId, Time};
 use drizzle_ring::{
-    Answer, Arc, Ask, Breadth, CallId, Config, Contact, Content, Holding, Input, Key, Lease, Message,
-    Offered, Operation, Output, Position, Print, Put, RecordId, Refusal, Ring, Space, Tell,
+    Answer, Arc, Ask, Breadth, CallId, Config, Contact, Content, Input, Key, Lease, Message, Offered,
+    Operation, Output, Position, Print, Put, RecordId, Refusal, Ring, Space, Tell,
 };
 use drizzle_sim::{HostId, Random};
 use support::{new_contact, seed, signed};
@@ -53,14 +53,16 @@ impl Liar {
         let publisher = PeerId::from_bytes([self.below(5) as u8; 32]);
         let subject = ContentHash::from_bytes([self.below(30) as u8; 32]);
         let blob_bytes = (self.below(2) == 0).then(|| self.random.bits() >> self.random.below(64));
-        let lease = if blob_bytes.is_some() { Lease::Forever } else { Lease::Until(self.below(5_000)) };
+        let withdrawn = self.below(9) == 0;
+        let stays = blob_bytes.is_some() && !withdrawn;
+        let lease = if stays { Lease::Forever } else { Lease::Until(self.below(5_000)) };
         let record = signed(Content {
             id: RecordId { key: Key::from_number(self.below(600)), publisher, subject },
             version: self.below(4),
             lease,
-            rank: self.random.bits() as i64,
+            rank: (self.random.bits() >> self.random.below(64)) as i64,
             blob_bytes,
-            withdrawn: self.below(9) == 0,
+            withdrawn,
             value: vec![7; self.below(1025) as usize],
         });
         let bytes = record.signature()[..16].try_into().unwrap();
@@ -107,14 +109,13 @@ impl Liar {
             5 => Answer::Unchanged,
             6 => Answer::Route { nearer: self.contacts(), owners: self.contacts() },
             7 => Answer::Owner { predecessor: Some(self.contact()) },
-            8 => Answer::Put(vec![Put::Refused(Refusal::Ended), Put::Kept { whole: self.below(2) == 0 }]),
+            8 => Answer::Put(vec![
+                Put::Refused(Refusal::Stale { whole: self.below(2) == 0 }),
+                Put::Kept { whole: self.below(2) == 0 },
+            ]),
             9 => Answer::Records(self.offers()),
             10 => Answer::Same,
-            11 => {
-                let holdings =
-                    self.some_prints().into_iter().map(|print| Holding { print, whole: true }).collect();
-                Answer::Differs { until: self.position(), holdings }
-            }
+            11 => Answer::Differs { until: self.position(), holdings: self.some_prints() },
             _ => Answer::Settled(self.some_prints()),
         }
     }
@@ -146,7 +147,14 @@ impl Liar {
                 operation: Operation(self.below(20)),
                 key: Key::from_number(self.below(600)),
             },
-            _ => Input::BlobArrived(ContentHash::from_bytes([self.below(30) as u8; 32])),
+            _ => {
+                let blob = ContentHash::from_bytes([self.below(30) as u8; 32]);
+                match self.below(4) {
+                    0 => Input::BlobLost(blob),
+                    1 => Input::BlobNotGiven { blob, from: from.peer },
+                    _ => Input::BlobArrived(blob),
+                }
+            }
         }
     }
 }

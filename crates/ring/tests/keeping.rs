@@ -10,7 +10,7 @@ use std::time::Duration;
 use drizzle_model::{ContentHash, PeerId, Time};
 use drizzle_ring::{
     Answer, Ask, CallId, Config, Contact, Content, Input, Key, Lease, Message, Offered, Operation,
-    OperationError, Output, Print, Put, Record, RecordId, Ring, Space,
+    OperationError, Output, Print, Put, Record, RecordError, RecordId, Refusal, Ring, Space,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,6 +44,8 @@ struct One {
     ring: Ring,
     now: Time,
     calls: u64,
+    /// Its peers say that they have nothing.
+    differs: bool,
 }
 
 impl One {
@@ -53,7 +55,11 @@ impl One {
         let mut ring = Ring::new(Time::ORIGIN, config);
         let others = [120, 140, 160, 200].map(contact).to_vec();
         ring.handle(Time::ORIGIN, Input::Form { others });
-        Self { ring, now: Time::ORIGIN, calls: 0 }
+        Self::with(ring)
+    }
+
+    fn with(ring: Ring) -> Self {
+        Self { ring, now: Time::ORIGIN, calls: 0, differs: false }
     }
 
     /// Takes something in; what comes out that is no message between peers. `put` is what others say to a record.
@@ -66,7 +72,11 @@ impl One {
                 continue;
             };
             let answer = match ask {
+                Ask::Compare { arc, .. } if self.differs => {
+                    Answer::Differs { until: arc.until, holdings: Vec::new() }
+                }
                 Ask::Compare { .. } => Answer::Same,
+                Ask::Settled(_) => Answer::Settled(Vec::new()),
                 Ask::Put(offers) => Answer::Put(vec![put; offers.len()]),
                 Ask::Ping => Answer::Pong,
                 Ask::Owner { .. } => Answer::Owner { predecessor: Some(contact(160)) },
@@ -178,4 +188,205 @@ fn leases_end_by_the_wall_clock() {
     one.ring.set_unix_seconds(one.now, 1_003_600);
     one.take(Input::Wake, Put::Kept { whole: true });
     assert_eq!(one.ring.record_count(), 0);
+}
+
+fn end_of(outputs: Vec<Output>) -> Output {
+    let is_end = |output: &Output| {
+        matches!(output, Output::Stored { .. } | Output::Received { .. } | Output::Failed { .. })
+    };
+    outputs.into_iter().find(is_end).unwrap()
+}
+
+/// A member signs a file that it does not have. Would fail, and the shelf be full for good, if its record stayed although
+/// nobody ever has the file; or if what is whole, or takes longer to come, went as well.
+#[test]
+fn a_file_that_never_comes_takes_room_for_an_hour() {
+    let (mut one, stranger, kept) = (One::new(1), contact(120), Put::Kept { whole: true });
+    let minutes = |count: u32| 60 * SECOND * count;
+    one.ask(stranger, Ask::Put(vec![Offered { record: record(90, 1 << 33, 1), has_blob: false }]));
+    one.wait(minutes(59), kept);
+    assert_eq!(one.ring.record_count(), 1);
+    one.wait(minutes(2), kept);
+    assert_eq!(one.ring.record_count(), 0);
+
+    one.ask(stranger, Ask::Put(vec![Offered { record: record(90, 1 << 33, 1), has_blob: true }]));
+    one.wait(minutes(10 * 60), kept);
+    assert_eq!(one.ring.record_count(), 1, "it is being fetched");
+    one.take(Input::BlobArrived(BLOB), kept);
+    one.wait(minutes(100 * 60), kept);
+    assert_eq!(one.ring.record_count(), 1, "it is here");
+    one.take(Input::BlobLost(BLOB), kept);
+    one.wait(minutes(62), kept);
+    assert_eq!(one.ring.record_count(), 0, "its file was lost, and nobody has another copy");
+}
+
+/// Would fail if taking back a file, for ever, cost nothing and stayed.
+#[test]
+fn what_is_withdrawn_ends() {
+    let content = Content { withdrawn: true, ..record(90, 1, 1).content().clone() };
+    assert_eq!(Record::checked(content, [1; 64], |_, _, _| true), Err(RecordError::Lease));
+}
+
+/// One small file can be named by any number of records. Would fail if those could take all places from records with leases.
+#[test]
+fn files_leave_room_for_what_has_a_lease() {
+    let mut config = Config::new(contact(100), 1);
+    (config.space, config.quotas.records_max, config.quotas.files_max) = (Space::new(8).unwrap(), 8, 4);
+    config.quotas.files_per_publisher_max = 3;
+    let mut one = One::with(Ring::new(Time::ORIGIN, config));
+    one.take(Input::Form { others: Vec::new() }, Put::Kept { whole: true });
+    let mut put = |record| one.ask(contact(120), Ask::Put(vec![Offered { record, has_blob: true }]));
+    let (full, publisher_full) = (Put::Refused(Refusal::Full), Put::Refused(Refusal::PublisherFull));
+    for key in 0..4 {
+        let expected = if key < 3 { Put::Kept { whole: false } } else { publisher_full };
+        let content = record(key, 1, 1).content().clone();
+        let record = Record::checked(content, [key as u8; 64], |_, _, _| true).unwrap();
+        assert_eq!(put(record), Answer::Put(vec![expected]), "{key}");
+    }
+    assert_eq!(put(record(10, 1, 20)), Answer::Put(vec![Put::Kept { whole: false }]));
+    assert_eq!(put(record(11, 1, 21)), Answer::Put(vec![full]));
+    let leased =
+        Content { blob_bytes: None, lease: Lease::Until(100), ..record(12, 1, 22).content().clone() };
+    let leased = Record::checked(leased, [22; 64], |_, _, _| true).unwrap();
+    assert_eq!(put(leased), Answer::Put(vec![Put::Kept { whole: true }]));
+}
+
+/// The newest comes first. Would fail if a time that never comes stood before all others for good.
+#[test]
+fn nothing_of_the_future_is_kept() {
+    let mut one = One::new(1);
+    one.ring.set_unix_seconds(one.now, 1_000_000);
+    for (rank, expected) in [
+        (1_000_300, Put::Kept { whole: true }),
+        (1_000_301, Put::Refused(Refusal::Ahead)),
+        (i64::MAX, Put::Refused(Refusal::Ahead)),
+        (i64::MIN, Put::Kept { whole: true }),
+    ] {
+        let mut content = record(90, 1, 7).content().clone();
+        (content.blob_bytes, content.lease, content.rank) = (None, Lease::Until(1_000_100), rank);
+        content.version = if rank < 0 { 3 } else { 2 };
+        let record = Record::checked(content, [rank as u8; 64], |_, _, _| true).unwrap();
+        let answer = one.ask(contact(120), Ask::Put(vec![Offered { record, has_blob: false }]));
+        assert_eq!(answer, Answer::Put(vec![expected]), "{rank}");
+    }
+}
+
+/// One message tells fewer records than a key may have. Would fail if one publisher could fill that message.
+#[test]
+fn each_publisher_has_its_say_before_any_has_two() {
+    let mut one = One::new(1);
+    let mut put = |publisher: u8, subject: u8, rank| {
+        let mut content = record(90, 1, publisher).content().clone();
+        content.id.subject = ContentHash::from_bytes([subject; 32]);
+        (content.blob_bytes, content.lease, content.rank) = (None, Lease::Until(100), rank);
+        let record = Record::checked(content, [publisher * 50 + subject; 64], |_, _, _| true).unwrap();
+        one.ask(contact(120), Ask::Put(vec![Offered { record, has_blob: false }]));
+    };
+    (0..40).for_each(|subject| put(1, subject, 100));
+    (2..4).for_each(|publisher| put(publisher, 0, -5));
+    let Answer::Records(told) = one.ask(contact(120), Ask::Get(Key::from_number(90))) else { unreachable!() };
+    let ranks: Vec<i64> = told.iter().map(|offer| offer.record.content().rank).collect();
+    assert!(ranks.len() == 32 && ranks.is_sorted_by(|one, next| one >= next), "{ranks:?}");
+    assert_eq!(ranks[29..], [100, -5, -5]);
+}
+
+/// Of what others keep, an older version is dropped when the owner has a newer one with its file, and not before. Would fail
+/// if it were offered for ever, or if a peer could make a node drop what is its own to keep.
+#[test]
+fn a_stale_leftover_goes_when_the_newer_one_is_whole() {
+    for (key, whole, left) in [(130, true, 0), (130, false, 1), (90, true, 1)] {
+        let mut one = One::new(if key == 90 { 2 } else { 1 });
+        one.differs = true;
+        one.ask(contact(200), Ask::Put(vec![Offered { record: record(key, 9, 3), has_blob: true }]));
+        one.take(Input::BlobArrived(BLOB), Put::Kept { whole: true });
+        one.wait(20 * SECOND, Put::Refused(Refusal::Stale { whole }));
+        assert_eq!(one.ring.record_count(), left, "key {key}, whole {whole}");
+    }
+}
+
+/// An owner whose newer version has lost its file gets it from whoever offers an older one, since both name the same file.
+#[test]
+fn whoever_has_an_older_version_can_give_the_file() {
+    let (mut one, kept) = (One::new(1), Put::Kept { whole: true });
+    let newer = Content { version: 2, ..record(90, 9, 3).content().clone() };
+    let newer = Record::checked(newer, [4; 64], |_, _, _| true).unwrap();
+    one.ask(contact(120), Ask::Put(vec![Offered { record: newer, has_blob: false }]));
+    let message =
+        Message::Ask(CallId(7), Ask::Put(vec![Offered { record: record(90, 9, 3), has_blob: true }]));
+    let outputs = one.take(Input::Message { from: contact(140), message }, kept);
+    let stale = Answer::Put(vec![Put::Refused(Refusal::Stale { whole: false })]);
+    let answered = |output: &Output| matches!(output, Output::Send { message: Message::Answer(_, answer), .. } if *answer == stale);
+    assert!(outputs.iter().any(answered), "{outputs:?}");
+    let fetch = Output::FetchBlob { blob: BLOB, bytes: 9, from: contact(140) };
+    assert!(outputs.contains(&fetch), "{outputs:?}");
+}
+
+/// In the middle of its join a node asks for a moment. Would fail if it said that it is no member, as one that left does,
+/// or passed for a neighbour already.
+#[test]
+fn one_that_joins_is_busy() {
+    let mut config = Config::new(contact(100), 1);
+    config.space = Space::new(8).unwrap();
+    let mut one = One::with(Ring::new(Time::ORIGIN, config));
+    let get = || Ask::Get(Key::from_number(90));
+    assert_eq!(one.ask(contact(120), get()), Answer::NotMember);
+    one.take(Input::Join { through: vec![contact(120)] }, Put::Kept { whole: true });
+    assert_eq!(one.ask(contact(120), get()), Answer::Busy);
+    assert_eq!(one.ask(contact(120), Ask::Ping), Answer::NotMember);
+}
+
+/// Plays the keepers, each busy so many times.
+fn busy_for(times: usize, input: Input) -> Output {
+    let mut one = One::new(3);
+    let (mut left, mut ends) = (times, Vec::new());
+    let mut due = vec![input];
+    while ends.is_empty() {
+        let input = due.pop().unwrap_or_else(|| {
+            one.now = one.ring.next_deadline().map_or(one.now, |at| at.max(one.now));
+            Input::Wake
+        });
+        one.ring.handle(one.now, input);
+        while let Some(output) = one.ring.poll() {
+            let Output::Send { to, message: Message::Ask(id, ask) } = output else {
+                ends.extend(Some(output).filter(|output| {
+                    matches!(output, Output::Stored { .. } | Output::Received { .. } | Output::Failed { .. })
+                }));
+                continue;
+            };
+            let offer = Offered { record: record(130, 1, 3), has_blob: true };
+            let answer = match ask {
+                Ask::Put(_) | Ask::Get(_) if left > 0 => {
+                    left -= 1;
+                    Answer::Busy
+                }
+                Ask::Put(_) => Answer::Put(vec![Put::Kept { whole: true }]),
+                Ask::Get(_) => Answer::Records(vec![offer]),
+                Ask::Compare { .. } => Answer::Same,
+                Ask::Owner { .. } => Answer::Owner { predecessor: Some(contact(120)) },
+                Ask::Route { .. } => {
+                    Answer::Route { nearer: Vec::new(), owners: [140, 160, 200].map(contact).to_vec() }
+                }
+                _ => Answer::Pong,
+            };
+            due.push(Input::Message { from: to, message: Message::Answer(id, answer) });
+        }
+    }
+    end_of(ends)
+}
+
+/// Would fail if a store or a request came to nothing because somebody was joining at that moment, or asked without end.
+#[test]
+fn the_busy_are_asked_again_and_not_for_ever() {
+    let operation = Operation(1);
+    let store = || Input::Store { operation, record: record(130, 1, 3) };
+    let request = || Input::Request { operation, key: Key::from_number(130) };
+    let stored = busy_for(9, store());
+    assert!(matches!(&stored, Output::Stored { at, .. } if at.len() == 3), "{stored:?}");
+    let received = busy_for(12, request());
+    assert!(matches!(received, Output::Received { .. }), "{received:?}");
+    for input in [store(), request()] {
+        let failed = busy_for(usize::MAX, input);
+        let is_told = matches!(failed, Output::Failed { error: OperationError::NoAnswer, .. });
+        assert!(is_told, "{failed:?}");
+    }
 }

@@ -246,7 +246,7 @@ fn provider_records_have_versions_ranks_and_leases() {
     for publisher in 1..=5 {
         assert_eq!(publish(&mut net, hosts[1], provider(publisher, 2, 100)), None);
     }
-    assert_eq!(publish(&mut net, hosts[1], provider(3, 1, 100)), Some(Refusal::Stale));
+    assert_eq!(publish(&mut net, hosts[1], provider(3, 1, 100)), Some(Refusal::Stale { whole: true }));
     assert_eq!(publish(&mut net, hosts[1], provider(6, 1, 1)), Some(Refusal::Ended));
     assert_eq!(publish(&mut net, hosts[1], provider(6, 1, 1 << 30)), Some(Refusal::LongLease));
     assert_eq!(publish(&mut net, hosts[1], Content { withdrawn: true, ..provider(4, 3, 100) }), None);
@@ -323,4 +323,21 @@ fn no_publisher_fills_a_key_alone() {
     content.version = 2;
     assert_eq!(publish(&mut net, host, content), None, "a newer version takes the place of the older");
     assert_eq!(publish(&mut net, host, provider(2, 1, 100)), None, "there is room for others");
+}
+
+/// The disk of a keeper loses a file. Would fail if the ring went on believing that there are three copies.
+#[test]
+fn a_lost_copy_is_made_again() {
+    let (mut net, hosts) = ring_of(&[10, 60, 110, 160, 210]);
+    let (record, _) = store(&mut net, hosts[0], 100);
+    let blob = record.id().subject;
+    for at in [2, 3] {
+        net.world.with(hosts[at], |peer, now, actions| {
+            assert!(peer.blobs.remove(&blob));
+            peer.take(now, Input::BlobLost(blob), actions);
+        });
+        net.run(10 * SECOND);
+        let copies = hosts[1..].iter().filter(|&&id| net.world.host(id).blobs.contains(&blob)).count();
+        assert_eq!((copies, holders(&net, &record)), (3, vec![110, 160, 210]), "lost at {at}");
+    }
 }

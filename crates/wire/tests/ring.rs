@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use document::{block, blocks};
 use drizzle_model::{ChunkRun, ContentHash, ContentKind, FileKey, JoinSecret, Mtime, PeerId, RelPath};
 use drizzle_ring::{
-    Answer, Arc, Ask, Breadth, CallId, Contact, Content, Holding, Key, Lease, Message, Offered, Position,
-    Print, Put, Record, RecordId, Refusal, Space, Tell,
+    Answer, Arc, Ask, Breadth, CallId, Contact, Content, Key, Lease, Message, Offered, Position, Print, Put,
+    Record, RecordId, Refusal, Space, Tell,
 };
 use drizzle_wire::{
     ByeReason, ByeText, CardKind, List, Reply, RingCard, RingContext, RingFailure, RingFrame, RingHello,
@@ -100,17 +100,17 @@ fn frames() -> Vec<(&'static str, Space, RingFrame)> {
         ("unchanged", full, answer(Answer::Unchanged)),
         ("route", full, answer(Answer::Route { nearer: vec![ann], owners: vec![] })),
         ("owner", full, answer(Answer::Owner { predecessor: None })),
-        ("put", full, answer(Answer::Put(vec![Put::Kept { whole: true }, Put::Refused(Refusal::Stale)]))),
+        (
+            "put",
+            full,
+            answer(Answer::Put(vec![
+                Put::Kept { whole: true },
+                Put::Refused(Refusal::Stale { whole: true }),
+            ])),
+        ),
         ("records", full, answer(Answer::Records(vec![offer(&stored, true)]))),
         ("same", full, answer(Answer::Same)),
-        (
-            "differs",
-            full,
-            answer(Answer::Differs {
-                until: place(2),
-                holdings: vec![Holding { print: Print(1), whole: true }],
-            }),
-        ),
+        ("differs", full, answer(Answer::Differs { until: place(2), holdings: vec![Print(1)] })),
         ("settled", full, answer(Answer::Settled(vec![]))),
         ("notify", small(), tell(Tell::Notify { predecessors: vec![numbered] })),
         ("stabilize", full, tell(Tell::Stabilize)),

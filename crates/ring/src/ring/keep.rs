@@ -3,26 +3,29 @@
 //! An owner compares its arc with each of the next R-1 peers, by one number. Where they differ, the other tells what it
 //! holds, and each gets from the other what it lacks; so a peer that just came gets its records, a new replica gets its
 //! copy, and two halves of a ring that was parted agree. What a node holds beyond the arcs of itself and the R-1 before
-//! it is a leftover: it asks the owner whether that one keeps it well, hands over what it does not, and drops the rest.
+//! it is a leftover: it asks the owner whether that one keeps it well, hands over what it does not, and drops the rest. It also
+//! drops what the owner has in a newer version.
 //!
-//! A record is kept well when its owner has it, with its blob, and so had all R-1 replicas when they last compared.
+//! A record is kept well when its owner has it, with its blob, and so had all R-1 replicas when they last compared. A record
+//! whose blob is not here takes no part in all this. It goes when the blob does not come; when the blob was here and is lost,
+//! the next comparison brings it again.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use drizzle_model::Time;
+use drizzle_model::{ContentHash, Time};
 
 use super::Ring;
 use super::purpose::{Aim, Purpose};
 use super::stage::Stage;
+use crate::blobs::Source;
 use crate::calls::Tries;
 use crate::contact::Contact;
-use crate::message::{Answer, Ask, Holding, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
+use crate::message::{Answer, Ask, Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
 use crate::position::{Arc, Position};
 use crate::record::Print;
 use crate::search::Found;
-use crate::shelf::Source;
 
 /// How soon neighbours that changed are compared with.
 const SOON: Duration = Duration::from_millis(300);
@@ -44,6 +47,7 @@ impl Ring {
         if self.shelf.next_end().is_some_and(|end| end <= unix_seconds) {
             self.shelf.end_leases(unix_seconds);
         }
+        self.shelf.give_up_missed(now);
         if self.timers.compare <= now {
             let period = self.replicas.again.unwrap_or(self.config.compare).min(self.config.compare);
             self.timers.compare = now + self.random.around(period);
@@ -72,14 +76,29 @@ impl Ring {
         let blob = offer.record.blob().filter(|_| offer.has_blob);
         let bytes = offer.record.content().blob_bytes.unwrap_or_default();
         let count = self.shelf.len();
-        let result = self.shelf.put(unix_seconds, offer.record);
-        if let (Put::Kept { whole: false }, Some(blob)) = (result, blob) {
+        let result = self.shelf.put(now, unix_seconds, offer.record);
+        // An older version names the same blob, so whoever has that one can give it too.
+        let is_wanted =
+            matches!(result, Put::Kept { whole: false } | Put::Refused(Refusal::Stale { whole: false }));
+        if let Some(blob) = blob.filter(|_| is_wanted) {
             self.shelf.add_source(blob, Source { bytes, from });
         }
         if self.shelf.len() != count {
             self.compare_soon(now);
         }
         result
+    }
+
+    /// Only what is whole is compared, so this is news.
+    pub(super) fn blob_arrived(&mut self, now: Time, blob: ContentHash) {
+        self.shelf.blobs().arrived(blob);
+        self.compare_soon(now);
+    }
+
+    /// Whoever has another copy finds in the next comparison that it is missing here, or is asked for it.
+    pub(super) fn blob_lost(&mut self, now: Time, blob: ContentHash) {
+        self.shelf.blobs().lost(now, blob);
+        self.compare_soon(now);
     }
 
     /// Those that keep copies of what this node owns. A node that leaves wants one at least.
@@ -150,18 +169,12 @@ impl Ring {
     }
 
     /// Gives and takes what the two do not both have.
-    fn even_out(&mut self, now: Time, other: Contact, arc: Arc, theirs: &[Holding]) {
-        let there: BTreeMap<Print, bool> = theirs.iter().map(|held| (held.print, held.whole)).collect();
+    fn even_out(&mut self, now: Time, other: Contact, arc: Arc, theirs: &[Print]) {
+        let there: BTreeSet<Print> = theirs.iter().copied().collect();
         let (_, mine) = self.shelf.holdings(arc);
-        let here: BTreeMap<Print, bool> = mine.iter().map(|held| (held.print, held.whole)).collect();
-        let lacks = |side: &BTreeMap<Print, bool>, held: &Holding| match side.get(&held.print) {
-            None => true,
-            Some(whole) => held.whole && !whole,
-        };
-        let give: Vec<Print> =
-            mine.iter().filter(|held| lacks(&there, held)).map(|held| held.print).collect();
-        let take: Vec<Print> =
-            theirs.iter().filter(|held| lacks(&here, held)).map(|held| held.print).collect();
+        let here: BTreeSet<Print> = mine.iter().copied().collect();
+        let give: Vec<Print> = mine.iter().copied().filter(|print| !there.contains(print)).collect();
+        let take: Vec<Print> = theirs.iter().copied().filter(|print| !here.contains(print)).collect();
         self.hand_over(now, other, &give);
         for batch in take.chunks(RECORDS_MAX).take(BATCHES_MAX) {
             self.ask(now, other, Ask::Pull(batch.to_vec()), Purpose::Pull, Tries::Once);
@@ -177,14 +190,22 @@ impl Ring {
         }
     }
 
-    /// A record that the other has in a newer version, or that has ended, is of no use here either.
+    /// A leftover that the owner has in a newer version, with its blob, is of no use. Of what is this node's own to keep
+    /// nothing goes on another's word: the newer version is pulled, and when a lease ends the own clock says.
     pub(super) fn handed_over(&mut self, ask: &Ask, answer: &Answer) {
         let (Ask::Put(offers), Answer::Put(results)) = (ask, answer) else { return };
         for (offer, result) in offers.iter().zip(results) {
-            if *result == Put::Refused(Refusal::Ended) {
-                self.shelf.remove_print(offer.record.print());
+            let print = offer.record.print();
+            if *result == Put::Refused(Refusal::Stale { whole: true }) && self.is_leftover(print) {
+                self.shelf.remove_print(print);
             }
         }
+    }
+
+    fn is_leftover(&self, print: Print) -> bool {
+        let own = self.arc_of(self.config.replicas);
+        let at = self.shelf.position_of(print);
+        own.zip(at).is_some_and(|(own, at)| !own.contains(at))
     }
 
     pub(super) fn pulled(&mut self, now: Time, from: Contact, answer: Answer) {
@@ -238,9 +259,10 @@ impl Ring {
     pub(super) fn settled(&mut self, now: Time, owner: Contact, ask: &Ask, answer: &Answer) {
         let (Ask::Settled(asked), Answer::Settled(kept)) = (ask, answer) else { return };
         // While the question was under way, what it asked about may have become this node's own to keep.
-        let Some(arc) = self.arc_of(self.config.replicas) else { return };
-        let is_leftover = |print: Print| self.shelf.position_of(print).is_some_and(|at| !arc.contains(at));
-        let leftovers: Vec<Print> = asked.iter().copied().filter(|&print| is_leftover(print)).collect();
+        let leftovers: Vec<Print> = asked.iter().copied().filter(|&print| self.is_leftover(print)).collect();
+        if leftovers.is_empty() {
+            return;
+        }
         let (done, left): (Vec<Print>, Vec<Print>) =
             leftovers.into_iter().partition(|print| kept.contains(print));
         for print in done {

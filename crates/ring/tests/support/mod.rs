@@ -156,7 +156,7 @@ fn message_bytes(message: &Message) -> u32 {
             Answer::Owner { predecessor } => contacts(usize::from(predecessor.is_some())),
             Answer::Put(results) => 2 * results.len() as u32,
             Answer::Records(offers) => records(offers),
-            Answer::Differs { holdings, .. } => 32 + 17 * holdings.len() as u32,
+            Answer::Differs { holdings, .. } => 32 + 16 * holdings.len() as u32,
             Answer::Settled(prints) => 16 * prints.len() as u32,
         },
         Message::Tell(tell) => match tell {

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use drizzle_ring::{
-    Arc, CONTACTS_MAX, Contact, Content, Holding, Key, Lease, Offered, PRINTS_MAX, Position, Print,
-    RECORDS_MAX, Record, RecordError, RecordId, Space, VALUE_BYTES_MAX,
+    Arc, CONTACTS_MAX, Contact, Content, Key, Lease, Offered, PRINTS_MAX, Position, Print, RECORDS_MAX,
+    Record, RecordError, RecordId, Space, VALUE_BYTES_MAX,
 };
 
 use super::context::{RingContext, ring_position};
@@ -190,7 +190,7 @@ pub(super) fn read_record(fields: &mut Fields<'_>, context: RingContext) -> Resu
     let signature = fields.array()?;
     let content = Content { id, version, lease, rank, blob_bytes, withdrawn, value };
     Record::checked(content, signature, context.is_signed).map_err(|error| match error {
-        RecordError::Lease => fields.form("a lease that ends, without a file"),
+        RecordError::Lease => fields.form("a lease that ends, without a file or withdrawn"),
         RecordError::Value { .. } => fields.form("a value of at most 1024 bytes"),
         _ => fields.form("the publisher's signature"),
     })
@@ -229,31 +229,20 @@ pub(super) fn read_prints(fields: &mut Fields<'_>) -> Result<Vec<Print>, FieldEr
     read_list(fields, "short names", (PRINTS_MAX, 16), read_print)
 }
 
-pub(super) fn write_holdings(holdings: &[Holding], out: &mut Vec<u8>) {
-    write_list(holdings, PRINTS_MAX, out, |holding, out| {
-        out.extend_from_slice(&holding.print.0.to_le_bytes());
-        out.push(u8::from(holding.whole));
-    });
-}
-
-pub(super) fn read_holdings(fields: &mut Fields<'_>) -> Result<Vec<Holding>, FieldError> {
-    read_list(fields, "holdings", (PRINTS_MAX, 17), |fields| {
-        Ok(Holding { print: read_print(fields)?, whole: read_flag(fields, "whole")? })
-    })
-}
-
 pub(super) fn write_puts(puts: &[drizzle_ring::Put], out: &mut Vec<u8>) {
     use drizzle_ring::{Put, Refusal};
     write_list(puts, RECORDS_MAX, out, |put, out| {
         out.push(match put {
             Put::Kept { whole: false } => 0,
             Put::Kept { whole: true } => 1,
-            Put::Refused(Refusal::Stale) => 2,
+            Put::Refused(Refusal::Stale { whole: true }) => 2,
             Put::Refused(Refusal::Ended) => 3,
             Put::Refused(Refusal::LongLease) => 4,
             Put::Refused(Refusal::NotMine) => 5,
             Put::Refused(Refusal::KeyFull) => 6,
             Put::Refused(Refusal::PublisherFull) => 7,
+            Put::Refused(Refusal::Stale { whole: false }) => 9,
+            Put::Refused(Refusal::Ahead) => 10,
             Put::Refused(_) => 8,
         });
     });
@@ -265,14 +254,16 @@ pub(super) fn read_puts(fields: &mut Fields<'_>) -> Result<Vec<drizzle_ring::Put
         Ok(match fields.read::<u8>("result")? {
             0 => Put::Kept { whole: false },
             1 => Put::Kept { whole: true },
-            2 => Put::Refused(Refusal::Stale),
+            2 => Put::Refused(Refusal::Stale { whole: true }),
             3 => Put::Refused(Refusal::Ended),
             4 => Put::Refused(Refusal::LongLease),
             5 => Put::Refused(Refusal::NotMine),
             6 => Put::Refused(Refusal::KeyFull),
             7 => Put::Refused(Refusal::PublisherFull),
             8 => Put::Refused(Refusal::Full),
-            other => return Err(fields.value("a result (0 to 8)", other)),
+            9 => Put::Refused(Refusal::Stale { whole: false }),
+            10 => Put::Refused(Refusal::Ahead),
+            other => return Err(fields.value("a result (0 to 10)", other)),
         })
     })
 }

@@ -6,10 +6,9 @@ use drizzle_ring::{Answer, Ask, Breadth, CallId, Key, Message, Space, Tell};
 
 use super::context::RingContext;
 use super::fields::{
-    read_arc, read_contact, read_contacts, read_flag, read_holdings, read_offers, read_option,
-    read_optional_contact, read_position, read_prints, read_puts, write_arc, write_contact, write_contacts,
-    write_holdings, write_offers, write_option, write_optional_contact, write_position, write_prints,
-    write_puts,
+    read_arc, read_contact, read_contacts, read_flag, read_offers, read_option, read_optional_contact,
+    read_position, read_prints, read_puts, write_arc, write_contact, write_contacts, write_offers,
+    write_option, write_optional_contact, write_position, write_prints, write_puts,
 };
 use crate::field::{Field, FieldError, Fields};
 
@@ -124,7 +123,7 @@ fn write_answer(answer: &Answer, space: Space, out: &mut Vec<u8>) {
         Answer::Records(offers) => write_offers(offers, out),
         Answer::Differs { until, holdings } => {
             write_position(*until, out);
-            write_holdings(holdings, out);
+            write_prints(holdings, out);
         }
         Answer::Settled(prints) => write_prints(prints, out),
     }
@@ -203,9 +202,7 @@ fn read_answer(tag: u8, fields: &mut Fields<'_>, context: RingContext) -> Result
         PUT => Answer::Put(read_puts(fields)?),
         RECORDS => Answer::Records(read_offers(fields, context)?),
         SAME => Answer::Same,
-        DIFFERS => {
-            Answer::Differs { until: read_position(fields, context)?, holdings: read_holdings(fields)? }
-        }
+        DIFFERS => Answer::Differs { until: read_position(fields, context)?, holdings: read_prints(fields)? },
         _ => Answer::Settled(read_prints(fields)?),
     })
 }

@@ -8,6 +8,7 @@ mod page;
 mod port;
 mod program;
 mod python;
+pub(crate) mod ring;
 mod statistics;
 mod subject;
 pub(crate) mod swarm;

@@ -32,6 +32,8 @@ enum Bench {
     Swarm(bench::swarm::Options),
     /// A tracker with a hundred thousand peers: memory, renewals, pages; writes docs/benchmarks.md
     Tracker(bench::tracker::Options),
+    /// A ring in the tracker's place: time to the first byte, time of a large file; writes docs/benchmarks.md
+    Ring(bench::ring::Options),
 }
 
 /// Does what the command line asks.
@@ -41,6 +43,7 @@ pub fn run() -> ExitCode {
         Task::Bench(Bench::Transfer(options)) => finish(bench::transfer::run(&options)),
         Task::Bench(Bench::Swarm(options)) => finish(bench::swarm::run(&options)),
         Task::Bench(Bench::Tracker(options)) => finish(bench::tracker::run(&options)),
+        Task::Bench(Bench::Ring(options)) => finish(bench::ring::run(&options)),
         Task::Lab(options) => finish(lab::run(&options)),
     }
 }

@@ -5,14 +5,14 @@
 
 mod aria2;
 mod attempt;
-mod contestant;
+pub(super) mod contestant;
 mod curl;
-mod drizzle;
+pub(super) mod drizzle;
 mod libtorrent;
 mod memory;
 mod nginx;
 mod options;
-mod race;
+pub(super) mod race;
 mod report;
 mod rqbit;
 mod rsync;

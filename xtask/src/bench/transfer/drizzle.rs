@@ -36,7 +36,7 @@ impl Drizzle {
     }
 
     /// Shares the content in the network of that invite, or in one of its own.
-    pub(super) fn share_in(
+    pub(crate) fn share_in(
         &self,
         corpus: &Corpus,
         home: &Path,
@@ -58,7 +58,7 @@ impl Drizzle {
     }
 
     /// The command that fetches a link, in a state folder of its own.
-    pub(super) fn fetch(&self, link: String) -> impl Fn(&Target) -> Command + 'static {
+    pub(crate) fn fetch(&self, link: String) -> impl Fn(&Target) -> Command + 'static {
         let binary = self.binary.clone();
         move |target: &Target| {
             let mut command = Command::new(&binary);

@@ -4,6 +4,9 @@
 //! too early, or, from a server that closes one connection when the next one arrives, not at all. So a bare file is fetched until
 //! two replies are the same, of which one was closed; or three that only fell silent. The next call to the same peer is also
 //! what makes such a server close.
+//!
+//! Of a file without bytes a bare reply is that of a peer that has no such file, and there are peers whose framed one is, too. So a peer that
+//! announces nothing is asked for a name that nobody has: where it answers otherwise to that, the file is empty; else it is doubtful.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use crate::folder::{Folder, Part};
+use crate::gauge::Gauge;
 use crate::header::{Header, HeaderError};
 use crate::limits::{
     CONNECT_TIMEOUT, FRAMED_IDLE, LF_WAIT, PIECE_BYTES, TRIES_MAX, UNFRAMED_BYTES_MAX, UNFRAMED_IDLE,
@@ -63,6 +67,25 @@ pub enum FetchError {
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(io::Error),
+    /// It announces more than there is room for.
+    #[error("it announces {needed} bytes, and {available} are free here")]
+    NoRoom {
+        /// What the header said.
+        needed: u64,
+        /// What the disk has.
+        available: u64,
+    },
+    /// It announces another size than the one that is of use.
+    #[error("it announces {announced} bytes, expected {expected}")]
+    OtherSize {
+        /// What the header said.
+        announced: u64,
+        /// What is of use.
+        expected: u64,
+    },
+    /// Nothing came, and it cannot be known whether there is an empty file.
+    #[error("nothing came, which may as well mean that the peer has lost it")]
+    Doubtful,
     /// The local disk.
     #[error("{0}")]
     Disk(io::Error),
@@ -73,6 +96,9 @@ pub enum FetchError {
 pub(crate) struct Fetched {
     pub(crate) part: Part,
     pub(crate) bytes: u64,
+    pub(crate) hash: blake3::Hash,
+    /// Whether it is empty in a way in which a peer answers that does not have it.
+    pub(crate) is_doubtful: bool,
 }
 
 /// Where and how to fetch.
@@ -80,6 +106,9 @@ pub(crate) struct Fetched {
 pub(crate) struct Fetcher {
     pub(crate) folder: Folder,
     pub(crate) limit: RateLimiter,
+    pub(crate) gauge: Gauge,
+    /// The only size that is of use, if only one is.
+    pub(crate) size: Option<u64>,
 }
 
 impl Fetcher {
@@ -89,14 +118,25 @@ impl Fetcher {
         loop {
             match self.framed_once(from, name).await {
                 Err(FetchError::Short { .. } | FetchError::Broken(_)) if tries < TRIES_MAX => {}
-                other => return other,
+                Ok(call) if call.bytes == 0 => {
+                    let is_doubtful = !self.tells_apart(from).await;
+                    return call.fetched(is_doubtful);
+                }
+                other => return other?.fetched(false),
             }
             tokio::time::sleep(AGAIN * tries as u32).await;
             tries += 1;
         }
     }
 
-    async fn framed_once(&self, from: SocketAddr, name: &Name) -> Result<Fetched, FetchError> {
+    /// Whether the peer answers otherwise than with an empty file when it is asked for what it cannot have.
+    async fn tells_apart(&self, from: SocketAddr) -> bool {
+        let Some(name) = name_of_nothing() else { return false };
+        let asked = self.framed_once(from, &name).await;
+        matches!(asked, Err(FetchError::Unknown | FetchError::Broken(_)))
+    }
+
+    async fn framed_once(&self, from: SocketAddr, name: &Name) -> Result<Call, FetchError> {
         let mut call = self.call(from, format!("{name}\n")).await?;
         let mut header = Header::default();
         let (expected, begun) = loop {
@@ -111,6 +151,7 @@ impl Fetcher {
             }
         };
         let begun = begun.to_vec();
+        self.check(expected, &call)?;
         call.store(&begun, expected).await?;
         while call.bytes < expected {
             match call.read(FRAMED_IDLE).await? {
@@ -119,7 +160,20 @@ impl Fetcher {
                 Got::Silence => return Err(FetchError::Silent),
             }
         }
-        Ok(Fetched { part: call.part, bytes: call.bytes })
+        Ok(call)
+    }
+
+    /// Whether what is announced can be of use, before a byte of it is written.
+    fn check(&self, announced: u64, call: &Call) -> Result<(), FetchError> {
+        if let Some(expected) = self.size.filter(|size| *size != announced) {
+            return Err(FetchError::OtherSize { announced, expected });
+        }
+        let available = call.part.as_ref().and_then(Part::free_bytes);
+        if let Some(available) = available.filter(|available| announced > *available) {
+            return Err(FetchError::NoRoom { needed: announced, available });
+        }
+        self.gauge.announced(announced);
+        Ok(())
     }
 
     /// Asks without an LF.
@@ -130,13 +184,16 @@ impl Fetcher {
             let mut call = self.call(from, name.to_string()).await?;
             if let Some(last) = replies.last_mut() {
                 last.go_on(idle).await?;
+                // What is only compared with the next one need not lie on the disk beside it.
+                last.call.part = None;
             }
             let settled = replies.last().filter(|last| last.is_closed).map(|last| last.call.bytes);
             let is_closed = call.read_to_end(idle, settled).await?;
             replies.push(Bare { call, is_closed });
             if let Some(position) = believed(&replies) {
                 let Bare { call, .. } = replies.swap_remove(position);
-                return Ok(Fetched { part: call.part, bytes: call.bytes });
+                let is_doubtful = call.bytes == 0;
+                return call.fetched(is_doubtful);
             }
             idle *= 2;
         }
@@ -156,7 +213,8 @@ impl Fetcher {
             spawn_blocking(move || folder.part()).await.map_err(|error| FetchError::Disk(error.into()))?;
         Ok(Call {
             tcp,
-            part: part.map_err(FetchError::Disk)?,
+            part: Some(part.map_err(FetchError::Disk)?),
+            gauge: self.gauge.clone(),
             limit: self.limit.clone(),
             hash: blake3::Hasher::new(),
             bytes: 0,
@@ -165,6 +223,16 @@ impl Fetcher {
             waited: Duration::ZERO,
         })
     }
+}
+
+/// A name that no peer has: 16 letters by chance.
+fn name_of_nothing() -> Option<Name> {
+    let mut chance = [0; 16];
+    // Nobody is harmed by whoever foresees it.
+    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), Instant::now());
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut chance);
+    let letters = chance.map(|byte| char::from(b'a' + byte % 26));
+    Name::new(&letters.iter().collect::<String>())
 }
 
 /// A reply of which only the bytes are known.
@@ -210,7 +278,9 @@ enum Got {
 /// One connection, and the part that its bytes go to.
 struct Call {
     tcp: TcpStream,
-    part: Part,
+    /// None when the bytes are only counted and hashed.
+    part: Option<Part>,
+    gauge: Gauge,
     limit: RateLimiter,
     hash: blake3::Hasher,
     bytes: u64,
@@ -220,6 +290,11 @@ struct Call {
 }
 
 impl Call {
+    fn fetched(self, is_doubtful: bool) -> Result<Fetched, FetchError> {
+        let part = self.part.ok_or(FetchError::Unsteady)?;
+        Ok(Fetched { part, bytes: self.bytes, hash: self.hash.finalize(), is_doubtful })
+    }
+
     async fn read(&mut self, idle: Duration) -> Result<Got, FetchError> {
         let began = Instant::now();
         let read = timeout(idle, self.tcp.read(&mut self.piece)).await;
@@ -249,9 +324,12 @@ impl Call {
         let bytes = &bytes[..bytes.len().min(room)];
         self.hash.update(bytes);
         // A write of at most a piece goes into the system's memory.
-        let written = tokio::task::block_in_place(|| self.part.write_at(self.bytes, bytes));
-        written.map_err(FetchError::Disk)?;
+        if let Some(part) = &self.part {
+            let written = tokio::task::block_in_place(|| part.write_at(self.bytes, bytes));
+            written.map_err(FetchError::Disk)?;
+        }
         self.bytes += bytes.len() as u64;
+        self.gauge.reached(self.bytes);
         Ok(())
     }
 

@@ -14,10 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use drizzle_model::Mtime;
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fchmod,
-    fstat, futimens, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    fstat, fstatvfs, futimens, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
+use crate::limits::PIECE_BYTES;
 use crate::name::{Name, OWN_FOLDER};
 use crate::stamp::Stamp;
 use crate::wares::{Ware, Wares};
@@ -88,6 +89,53 @@ impl Folder {
         Ok(files)
     }
 
+    /// The file of that name, if there is one.
+    pub(crate) fn file(&self, name: &Name) -> Result<Option<LocalFile>, PlaceError> {
+        match self.look(name)? {
+            Looked::Nothing => Ok(None),
+            Looked::File(file) => Ok(Some(file)),
+            Looked::Other => Err(PlaceError::InTheWay),
+        }
+    }
+
+    /// The hash of a file; none when it is not, or no longer, the one that looks like that.
+    pub(crate) fn hash(&self, name: &Name, file: &LocalFile) -> io::Result<Option<blake3::Hash>> {
+        let Some(mut opened) = self.open_file(name).filter(|opened| opened.opened == *file) else {
+            return Ok(None);
+        };
+        let (mut hasher, mut offset, mut piece) = (blake3::Hasher::new(), 0, vec![0; PIECE_BYTES]);
+        loop {
+            match opened.read_at(offset, &mut piece)? {
+                0 => return Ok(Some(hasher.finalize())),
+                read => {
+                    hasher.update(&piece[..read]);
+                    offset += read as u64;
+                }
+            }
+        }
+    }
+
+    /// Gives a file its time, if it still looks like that.
+    pub(crate) fn set_time(&self, name: &Name, file: &LocalFile, stamp: &Stamp) -> Result<(), PlaceError> {
+        let mtime = stamp.mtime().ok_or_else(|| PlaceError::Mtime(stamp.as_str().into()))?;
+        let opened = self.open_file(name).filter(|opened| opened.opened == *file);
+        let opened = opened.ok_or(PlaceError::Changed)?;
+        if mtime != file.mtime {
+            set_mtime(&opened.file, mtime)?;
+        }
+        Ok(())
+    }
+
+    /// A regular file, without following a link or waiting for anything: a pipe of that name would never open.
+    fn open_file(&self, name: &Name) -> Option<OpenFile> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&*self.dir, name.as_str(), flags, Mode::empty()).ok()?);
+        match looked(&fstat(&file).ok()?) {
+            Looked::File(opened) => Some(OpenFile { file, opened }),
+            _ => None,
+        }
+    }
+
     fn look(&self, name: &Name) -> io::Result<Looked> {
         match statat(&*self.dir, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(looked(&stat)),
@@ -104,7 +152,10 @@ impl Folder {
             let name = format!("{}-{number}", std::process::id());
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             match openat(&folder, &*name, flags, Mode::from_raw_mode(0o666)) {
-                Ok(file) => return Ok(Part { folder, name, file: File::from(file), is_placed: false }),
+                Ok(file) => {
+                    let (whole, file) = (self.clone(), File::from(file));
+                    return Ok(Part { whole, folder, name, file, is_placed: false });
+                }
                 // Left by a process of that number; or the folder was swept just now.
                 Err(Errno::EXIST | Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
@@ -197,14 +248,7 @@ impl Folder {
 
 impl Wares for Folder {
     fn open(&self, name: &str) -> Option<Box<dyn Ware>> {
-        let name = Name::new(name)?;
-        // Without waiting: a pipe of that name would never open.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(&*self.dir, name.as_str(), flags, Mode::empty()).ok()?);
-        match looked(&fstat(&file).ok()?) {
-            Looked::File(opened) => Some(Box::new(OpenFile { file, opened })),
-            _ => None,
-        }
+        Some(Box::new(self.open_file(&Name::new(name)?)?))
     }
 }
 
@@ -231,6 +275,8 @@ impl Ware for OpenFile {
 /// A file that is being written. Gone when it is dropped, unless it came into its place.
 #[derive(Debug)]
 pub(crate) struct Part {
+    /// The folder that it is for.
+    whole: Folder,
     folder: OwnedFd,
     name: String,
     file: File,
@@ -241,12 +287,20 @@ impl Part {
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, offset)
     }
+
+    /// How much room there is; none where the file system does not know.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let stat = fstatvfs(&self.file).ok().filter(|stat| stat.f_blocks > 0)?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.is_placed {
             let _ = unlinkat(&self.folder, &*self.name, AtFlags::empty());
+            // Whoever wanted it may be gone by now.
+            self.whole.sweep();
         }
     }
 }

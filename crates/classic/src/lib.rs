@@ -3,6 +3,7 @@
 //! * [`Splitter`], [`PeerMessage`] and [`DirectoryMessage`] read what anybody sends; [`Board`] is what a tracker knows of
 //!   classic peers.
 //! * [`Counter`] serves files, be it those of a [`Folder`] or other [`Wares`].
+//! * [`get`](get()) gets one file from one of its holders.
 //! * [`Synchronizer`] keeps a flat folder in step with those of other peers.
 //!
 //! Decisions are pure and take time as a value (`splitter`, `message`, `board`, `request`, `header`, `plan`, `backoff`, `pace`);
@@ -17,6 +18,8 @@ mod dialect;
 mod event;
 mod fetch;
 mod folder;
+mod gauge;
+mod get;
 mod header;
 pub mod limits;
 mod line;
@@ -40,6 +43,8 @@ pub use dialect::Dialect;
 pub use event::{Action, Event};
 pub use fetch::FetchError;
 pub use folder::{Folder, LocalFile, PlaceError};
+pub use gauge::Gauge;
+pub use get::{GetError, Got, Rates, Wanted, get};
 pub use header::HeaderError;
 pub use line::LineError;
 pub use message::{DirectoryMessage, DirectoryWriter, Entry, MessageError, OwnFile, PeerMessage};

@@ -3,7 +3,7 @@
 //! From each peer comes one file at a time, from several peers at once. What is under way when a round has taken long enough goes on
 //! into the next one, and is not begun twice. What failed is tried again later.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,13 +19,18 @@ use crate::backoff::Backoff;
 use crate::event::{Action, Event};
 use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::folder::{Folder, LocalFile, PlaceError};
+use crate::gauge::Gauge;
 use crate::limits::{FETCHED_FROM_MAX, ROUND_MAX};
 use crate::message::{DirectoryMessage, Entry, OwnFile};
 use crate::name::Name;
 use crate::plan::{Brought, Files, own_files, wanted};
+use crate::stamp::Stamp;
 
 /// How many peers are remembered as being of the unframed dialect.
 const UNFRAMED_PEERS_MAX: usize = 4096;
+
+/// How many empty replies are remembered; beyond it all are forgotten, which only means that they are doubted once more.
+const DOUBTED_MAX: usize = 65_536;
 
 /// The folder, and what is under way into it.
 pub(crate) struct Rounds {
@@ -39,6 +44,10 @@ pub(crate) struct Rounds {
     own: SocketAddr,
     began: Instant,
     failed: Backoff<(Name, SocketAddr)>,
+    /// How many directories were heard.
+    round: u64,
+    /// What came empty, and in which round first.
+    doubted: HashMap<(Name, SocketAddr), (Stamp, u64)>,
     /// Peers that showed to be of the unframed dialect.
     unframed: HashSet<SocketAddr>,
     under_way: JoinSet<Ended>,
@@ -65,6 +74,10 @@ enum Trouble {
         "nothing came, which may as well mean that the peer has lost it; the file here has bytes, and stays"
     )]
     Empty,
+    #[error(
+        "nothing came, which may as well mean that the peer has lost it; taken for empty when it comes so again"
+    )]
+    Doubtful,
 }
 
 impl Rounds {
@@ -75,7 +88,7 @@ impl Rounds {
         own: SocketAddr,
     ) -> Self {
         Self {
-            fetcher: Fetcher { folder: folder.clone(), limit },
+            fetcher: Fetcher { folder: folder.clone(), limit, gauge: Gauge::default(), size: None },
             folder,
             files: Files::new(),
             looked: Mtime::default(),
@@ -84,6 +97,8 @@ impl Rounds {
             own,
             began: Instant::now(),
             failed: Backoff::default(),
+            round: 0,
+            doubted: HashMap::new(),
             unframed: HashSet::new(),
             under_way: JoinSet::new(),
             names: HashSet::new(),
@@ -116,6 +131,7 @@ impl Rounds {
     /// One round: ends when nothing more can be had now, or when it has taken long enough.
     pub(crate) async fn round(&mut self, directory: &DirectoryMessage, has_lf: bool) {
         let end = Instant::now() + ROUND_MAX;
+        self.round += 1;
         loop {
             self.begin_some(directory, has_lf);
             match timeout_at(end, self.under_way.join_next()).await {
@@ -167,6 +183,7 @@ impl Rounds {
                 entry: entry.clone(),
                 before: self.files.get(name).cloned(),
                 is_framed,
+                is_second_look: self.is_second_look(name, entry),
             };
             self.under_way.spawn(job.run());
         }
@@ -180,6 +197,7 @@ impl Rounds {
         match result {
             Ok((file, action)) => {
                 self.failed.succeed(&(name.clone(), peer));
+                self.doubted.remove(&(name.clone(), peer));
                 self.brought.note(name.clone(), entry.mtime, file.clone());
                 self.files.insert(name.clone(), file);
                 self.tell(Event::Applied { name, action, peer });
@@ -190,11 +208,30 @@ impl Rounds {
                     self.note_unframed(peer);
                     return;
                 }
-                if self.failed.fail(self.now(), (name.clone(), peer)) {
+                let is_doubtful = matches!(trouble, Trouble::Doubtful);
+                if is_doubtful {
+                    self.doubt(name.clone(), &entry);
+                }
+                if self.failed.fail(self.now(), (name.clone(), peer)) && !is_doubtful {
                     self.tell(Event::Refused { name, peer, reason: trouble.to_string() });
                 }
             }
         }
+    }
+
+    /// Whether it came empty in an earlier round, and the directory, heard again since, still names just that. By then whoever
+    /// withdraws what it has lost has done so. Whoever never does cannot be told from one whose file is empty; then nothing is lost by an
+    /// empty file, since none takes the place of bytes, while without it the folders would never be the same.
+    fn is_second_look(&self, name: &Name, entry: &Entry) -> bool {
+        let doubted = self.doubted.get(&(name.clone(), entry.address));
+        doubted.is_some_and(|(mtime, round)| *mtime == entry.mtime && *round < self.round)
+    }
+
+    fn doubt(&mut self, name: Name, entry: &Entry) {
+        if self.doubted.len() >= DOUBTED_MAX {
+            self.doubted.clear();
+        }
+        self.doubted.insert((name, entry.address), (entry.mtime.clone(), self.round));
     }
 
     /// It is asked again at once, in the other dialect.
@@ -228,6 +265,8 @@ struct Job {
     entry: Entry,
     before: Option<LocalFile>,
     is_framed: bool,
+    /// Whether an empty reply is believed that was doubted before.
+    is_second_look: bool,
 }
 
 impl Job {
@@ -237,14 +276,17 @@ impl Job {
     }
 
     async fn fetch(&self) -> Result<(LocalFile, Action), Trouble> {
-        let Self { fetcher, name, entry, before, is_framed } = self;
+        let Self { fetcher, name, entry, before, is_framed, is_second_look } = self;
         let fetched = match is_framed {
             true => fetcher.framed(entry.address, name).await?,
             false => fetcher.bare(entry.address, name).await?,
         };
-        let Fetched { part, bytes } = fetched;
+        let Fetched { part, bytes, is_doubtful, .. } = fetched;
         if bytes == 0 && before.as_ref().is_some_and(|before| before.size > 0) {
             return Err(Trouble::Empty);
+        }
+        if is_doubtful && !is_second_look {
+            return Err(Trouble::Doubtful);
         }
         let (folder, name) = (fetcher.folder.clone(), name.clone());
         let (mtime, before) = (entry.mtime.clone(), before.clone());

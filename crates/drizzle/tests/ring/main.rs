@@ -4,7 +4,7 @@
 //! asked for again until it is so, and fails when that takes too long. The large one runs in full with
 //!
 //! ```text
-//! DRIZZLE_RING_WHOLE=1 cargo test --release -p drizzle --test ring -- --nocapture a_third
+//! DRIZZLE_RING_WHOLE=1 cargo test --release -p drizzle --test ring -- --nocapture crowd
 //! ```
 
 #![cfg(target_os = "linux")]

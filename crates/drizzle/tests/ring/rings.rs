@@ -73,6 +73,12 @@ impl Member {
         status.all("neighbours")[0]["keeps"]["files"].as_u64().unwrap()
     }
 
+    /// Whether all of a file lies in what it keeps for the ring. It comes there whole.
+    pub(crate) fn has_whole(&self, hash: &str) -> bool {
+        let rings = fs::read_dir(self.home.join("state").join("ring")).unwrap();
+        rings.into_iter().any(|ring| ring.unwrap().path().join("files").join(hash).exists())
+    }
+
     /// Whether it has written down what it keeps, for some ring.
     pub(crate) fn has_records(&self) -> bool {
         let rings = fs::read_dir(self.home.join("state").join("ring")).unwrap();

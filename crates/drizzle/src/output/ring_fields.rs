@@ -1,7 +1,7 @@
 //! What is reported of a ring, as values that are written as results and passed between a ring node and the commands
 //! that speak to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use drizzle_node::{RingId, RingPeer, RingReceived, RingState, RingStored};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,11 @@ impl std::fmt::Display for IdField {
     }
 }
 
+/// JSON is UTF-8, and a path need not be.
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
 /// A step of a question's way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HopFields {
@@ -68,6 +73,7 @@ pub(crate) struct StoredFields {
     /// The places of all who keep it.
     pub(crate) at: Vec<IdField>,
     /// The file that was stored.
+    #[serde(serialize_with = "lossy")]
     pub(crate) path: PathBuf,
 }
 
@@ -104,6 +110,7 @@ pub(crate) struct ReceivedFields {
     /// Whether the node that was asked keeps it itself.
     pub(crate) own: bool,
     /// Where it is now.
+    #[serde(serialize_with = "lossy")]
     pub(crate) path: PathBuf,
 }
 
@@ -147,6 +154,8 @@ pub(crate) struct KeptFields {
     pub(crate) files: usize,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// Bytes of files that it keeps at the most.
+    pub(crate) quota: u64,
 }
 
 impl NeighboursFields {
@@ -159,8 +168,9 @@ impl NeighboursFields {
 
     /// Of a node that says what it keeps.
     pub(crate) fn of_node(state: &RingState) -> Self {
-        let RingState { me, predecessors, successors, records, files, file_bytes } = state;
-        let keeps = KeptFields { records: *records, files: *files, bytes: *file_bytes };
-        Self { keeps: Some(keeps), ..Self::new(me, predecessors, successors) }
+        let RingState { me, predecessors, successors, records, files, file_bytes, file_bytes_max } = state;
+        let (records, files, bytes) = (*records, *files, *file_bytes);
+        let keeps = file_bytes_max.map(|quota| KeptFields { records, files, bytes, quota });
+        Self { keeps, ..Self::new(me, predecessors, successors) }
     }
 }

@@ -1,7 +1,11 @@
 //! Who may come into a ring, and what those learn who may not.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::rings::{Member, file, numbered, start_in_vain};
 use crate::support::home::Home;
+use crate::support::process::Running;
 use crate::support::words;
 
 /// Nobody who was not invited gets in: not as a member, not as a guest; an invite lets in both. Would fail for a ring that
@@ -46,4 +50,31 @@ fn what_makes_no_sense_is_told() {
     Home::new().run(words!["ring", "status"]).assert_code(5);
     first.ask(words!["store", first.home.join("missing")]).assert_code(3);
     first.home.run(words!["ring", "start", "--listen", "127.0.0.1:0"]).assert_code(1);
+}
+
+/// A folder's path need not be UTF-8, on the way in or out. Would fail if what is said to the node were text.
+#[test]
+fn a_path_that_is_no_text_is_stored_and_fetched() {
+    let member = Member::start(words!["--open"]);
+    let odd = |name: &[u8]| member.home.path().join(OsStr::from_bytes(&[b"odd-\xff-", name].concat()));
+    let path = odd(b"in").join("even");
+    std::fs::create_dir(odd(b"in")).unwrap();
+    std::fs::write(&path, b"bytes").unwrap();
+    member.ask(words!["store", &path]).assert_code(0);
+    let asked = member.ask(words!["request", "even", "-o", odd(b"out")]);
+    asked.assert_code(0);
+    assert_eq!(std::fs::read(odd(b"out").join("even")).unwrap(), b"bytes");
+}
+
+/// The kernel has little room for the path of a socket. Would fail if it were not said what to do.
+#[test]
+fn a_state_whose_path_is_too_long_is_told() {
+    let home = Home::new();
+    let state = home.join("long-".repeat(30));
+    let words = words!["ring", "start", "--open", "--listen", "127.0.0.1:0", "--state", &state];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_drizzle"));
+    command.env_clear().env("HOME", home.path()).arg("--json").args(words);
+    let ended = Running::start(command).end();
+    ended.assert_code(6);
+    assert!(ended.only("error")["hint"].as_str().unwrap().contains("--state"), "{ended:?}");
 }

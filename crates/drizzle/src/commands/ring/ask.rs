@@ -25,7 +25,7 @@ pub(super) async fn store(context: &mut Context, args: RingStoreArgs) -> Outcome
         None => name_of(&path)?,
     };
     match invite(context, args.through)? {
-        None => ask_node(context, Order::Store { path, name: name.to_string() }).await,
+        None => ask_node(context, Order::Store { path: path.into(), name: name.to_string() }).await,
         Some(invite) => {
             as_guest(context, invite, async |guest, hop| {
                 let stored = guest.store(&path, name.clone(), hop).await?;
@@ -41,7 +41,7 @@ pub(super) async fn request(context: &mut Context, args: RingRequestArgs) -> Out
     let output: PathBuf = context.sources.value(&settings::OUTPUT, args.output)?;
     let output = std::path::absolute(&output).map_err(|error| Failure::at_path(&output, &error))?;
     match invite(context, args.through)? {
-        None => ask_node(context, Order::Request { name: name.to_string(), output }).await,
+        None => ask_node(context, Order::Request { name: name.to_string(), output: output.into() }).await,
         Some(invite) => {
             as_guest(context, invite, async |guest, hop| {
                 let received = guest.request(&name, output.clone(), hop).await?;

@@ -2,6 +2,7 @@
 //!
 //! The socket has mode 0600, and so whoever can open it could do all of this without it.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,12 +25,12 @@ const ORDER_BYTES_MAX: u64 = 64 << 10;
 /// A node that ends waits so long for what is still to be answered.
 const ANSWERS_MAX: Duration = Duration::from_millis(500);
 
-/// What a node is asked for.
+/// What a node is asked for. Paths need not be UTF-8, so they are no text here.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub(super) enum Order {
-    Store { path: PathBuf, name: String },
-    Request { name: String, output: PathBuf },
+    Store { path: OsString, name: String },
+    Request { name: String, output: OsString },
     Status,
     Quit,
 }
@@ -66,7 +67,11 @@ impl Control {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let listener = UnixListener::bind(&path).map_err(failed)?;
+        let listener = UnixListener::bind(&path).map_err(|error| match error.kind() {
+            // The kernel has room for some hundred bytes of a socket's path.
+            io::ErrorKind::InvalidInput => failed(error).hint("name a --state with a shorter path"),
+            _ => failed(error),
+        })?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         Ok(Self { listener, path })
     }
@@ -160,13 +165,15 @@ async fn grant(ring: &RingNode, order: Order, hops: mpsc::UnboundedSender<HopFie
     let answered = match order {
         Order::Store { path, name } => match name_of(&name) {
             Ok(name) => ring
-                .store(&path, name, hop)
+                .store(Path::new(&path), name, hop)
                 .await
-                .map(|stored| Answer::Stored(StoredFields::new(stored, path))),
+                .map(|stored| Answer::Stored(StoredFields::new(stored, path.into()))),
             Err(error) => Err(error),
         },
         Order::Request { name, output } => match name_of(&name) {
-            Ok(name) => ring.request(&name, output, hop).await.map(|file| Answer::Received(file.into())),
+            Ok(name) => {
+                ring.request(&name, output.into(), hop).await.map(|file| Answer::Received(file.into()))
+            }
             Err(error) => Err(error),
         },
         Order::Status => {

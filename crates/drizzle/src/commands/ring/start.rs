@@ -70,6 +70,7 @@ fn plan(context: &Context, args: RingStartArgs) -> Result<Plan, Failure> {
         ping: sources.value(&settings::PING, args.ping)?.duration(),
         successors: sources.value(&settings::SUCCESSORS, args.successors)?.get(),
         replicas: sources.value(&settings::REPLICAS, args.replicas)?.get(),
+        quota_bytes: sources.value(&settings::QUOTA, args.quota)?.bytes(),
     };
     Ok(Plan { node, ring })
 }

@@ -49,7 +49,7 @@ pub enum FetchError {
         /// What came.
         received: u64,
     },
-    /// Its reply has no length: it is a peer of the unframed dialect.
+    /// Its reply has no length: where it begins otherwise than a header, it is a peer of the unframed dialect.
     #[error("expected a header with the length: {0}")]
     NoHeader(#[from] HeaderError),
     /// Nothing came for too long.

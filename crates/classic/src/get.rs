@@ -16,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::folder::{Folder, LocalFile, PlaceError};
 use crate::gauge::Gauge;
+use crate::header::HeaderError;
 use crate::name::Name;
 use crate::stamp::Stamp;
 
@@ -129,7 +130,7 @@ async fn fetch(
     let fetched = match dialect {
         Dialect::Unframed => fetcher.bare(from, name).await,
         Dialect::Lf | Dialect::Both => match fetcher.framed(from, name).await {
-            Err(FetchError::NoHeader(_)) => fetcher.bare(from, name).await,
+            Err(FetchError::NoHeader(HeaderError::Other)) => fetcher.bare(from, name).await,
             other => other,
         },
     }?;

@@ -8,16 +8,19 @@ use crate::limits::NAME_BYTES_MAX;
 /// The folder in which files lie that are not whole; neither announced nor served.
 pub(crate) const OWN_FOLDER: &str = ".drizzle";
 
+/// What the names of unfinished files begin with that lie beside finished ones.
+const OWN_PREFIX: &str = ".drizzle-part-";
+
 /// The name of a file in a flat folder.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 impl Name {
     /// Takes a name that can stand in a folder of any system: no separator, neither `.` nor `..`, not empty, not longer than
-    /// 255 bytes; and not Drizzle's own folder.
+    /// 255 bytes; and none that Drizzle keeps for itself.
     pub fn new(text: &str) -> Option<Self> {
         let is_length_good = (1..=NAME_BYTES_MAX).contains(&text.len());
-        let is_apart = text != "." && text != ".." && !text.eq_ignore_ascii_case(OWN_FOLDER);
+        let is_apart = text != "." && text != ".." && !is_own(text);
         let is_flat = !text.contains(['/', '\\', '\0', '\n', '\r']);
         (is_length_good && is_apart && is_flat).then(|| Self(text.into()))
     }
@@ -26,6 +29,13 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether Drizzle keeps the name for what is not whole.
+fn is_own(text: &str) -> bool {
+    let head = text.as_bytes().get(..OWN_PREFIX.len());
+    text.eq_ignore_ascii_case(OWN_FOLDER)
+        || head.is_some_and(|head| head.eq_ignore_ascii_case(OWN_PREFIX.as_bytes()))
 }
 
 impl fmt::Debug for Name {
@@ -52,10 +62,10 @@ mod tests {
 
     #[test]
     fn a_name_leads_nowhere_else() {
-        for good in ["a", "file A.txt", "..a", ".hidden", "名", &"x".repeat(255)] {
+        for good in ["a", "file A.txt", "..a", ".hidden", ".drizzleignore", "名", &"x".repeat(255)] {
             assert!(Name::new(good).is_some(), "{good}");
         }
-        for bad in ["", ".", "..", "a/b", "/a", "../a", "a\\b", "a\0", "a\n", ".Drizzle", &"x".repeat(256)] {
+        for bad in ["", ".", "..", "a/b", "/a", "../a", "a\\b", "a\0", "a\n", ".Drizzle", ".Drizzle-Part-a", &"x".repeat(256)] {
             assert!(Name::new(bad).is_none(), "{bad}");
         }
     }

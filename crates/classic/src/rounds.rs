@@ -20,6 +20,7 @@ use crate::event::{Action, Event};
 use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::folder::{Folder, LocalFile, PlaceError};
 use crate::gauge::Gauge;
+use crate::header::HeaderError;
 use crate::limits::{FETCHED_FROM_MAX, ROUND_MAX};
 use crate::message::{DirectoryMessage, Entry, OwnFile};
 use crate::name::Name;
@@ -204,7 +205,7 @@ impl Rounds {
             }
             Err(trouble) => {
                 debug!(target: "drizzle::fetch", %name, %peer, %trouble, "a file did not come");
-                if matches!(trouble, Trouble::Fetch(FetchError::NoHeader(_))) {
+                if matches!(trouble, Trouble::Fetch(FetchError::NoHeader(HeaderError::Other))) {
                     self.note_unframed(peer);
                     return;
                 }

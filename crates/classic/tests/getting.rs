@@ -126,6 +126,7 @@ async fn the_next_holder_is_tried_when_one_does_not_give_it() {
     let huge = peer(|_, _| announced(u64::MAX, b"no disk has room for it")).await;
     let unsteady = peer(|_, before| bare(format!("other bytes each time {before}").as_bytes())).await;
     let lost = peer(|_, _| nothing()).await;
+    let garbled = peer(|_, _| bare(b"Content-Length: -5\nthe file")).await;
     let noise = peer(|_, _| announced(3, b"too long")).await;
     let bad = [
         (nobody().await, Dialect::Lf),
@@ -135,6 +136,8 @@ async fn the_next_holder_is_tried_when_one_does_not_give_it() {
         (unsteady, Dialect::Unframed),
         (lost, Dialect::Lf),
         (lost, Dialect::Unframed),
+        // No file may begin with what should have been a header.
+        (garbled, Dialect::Lf),
     ];
     let dir = tempfile::tempdir().unwrap();
     let good = peer(|_, _| framed(b"the file")).await;

@@ -3,6 +3,7 @@
 //! Each result is flushed, so that whoever reads along sees it at once. With `--json` stdout holds nothing but
 //! events, and progress is one of them.
 
+pub(crate) mod classic_fields;
 mod json;
 mod plain;
 mod progress;
@@ -66,7 +67,7 @@ impl Output {
 
     /// Writes a result.
     pub(crate) fn report(&mut self, report: &Report) -> io::Result<()> {
-        let needs_heading = matches!(report, Report::File { .. }) && !self.has_heading;
+        let needs_heading = matches!(report, Report::File { .. } | Report::ClassicFile(_)) && !self.has_heading;
         let (form, reader) = (self.form, self.reader);
         self.screen.suspend(|| {
             let mut out = io::stdout().lock();

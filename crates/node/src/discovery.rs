@@ -5,20 +5,12 @@
 
 use std::time::Duration;
 
+use drizzle_classic::Name;
 use drizzle_model::{ChunkRun, ContentHash, FileKey, PeerId, RelPath};
 use drizzle_net::Ticket;
-use drizzle_tracker::{Client, ClientError, Cursor, Listed, Located, Refusal, Registration, Search, Verdict};
+use drizzle_tracker::{ClassicLocated, Client, ClientError, Located, Refusal, Registration, Verdict};
 
 use crate::ring::{RingDiscovery, RingError};
-
-/// How many files a page of a listing has.
-const PAGE_FILES: usize = 1000;
-
-/// What all pages together may take in memory, in bytes: room for some three million files. A tracker could go on without end.
-const LISTING_BYTES_MAX: usize = 512 << 20;
-
-/// What a listed file takes besides its name, in bytes.
-const FILE_BYTES: usize = 128;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -136,25 +128,20 @@ impl Discovery {
         }
     }
 
-    /// Everything that can be fetched, sorted by name.
-    pub(crate) async fn list(&self) -> Answer<Vec<Listed>> {
-        match self {
-            Self::Tracker(client) => {
-                Ok(pages(async |after| client.files(after.as_ref(), PAGE_FILES).await).await?)
-            }
-            Self::Ring(ring) => Ok(ring.list().await?),
-            Self::Nobody => Ok(Vec::new()),
-        }
+    /// Whether classic peers may have something as well.
+    pub(crate) fn is_classic(&self) -> bool {
+        matches!(self, Self::Tracker(client) if client.is_classic())
     }
 
-    /// All whose name holds the pattern.
-    pub(crate) async fn search(&self, search: &Search) -> Answer<Vec<Listed>> {
+    /// Which classic peers have the newest of that name; none when none has, or none can.
+    pub(crate) async fn locate_classic(&self, name: &Name) -> Answer<Option<ClassicLocated>> {
         match self {
-            Self::Tracker(client) => {
-                Ok(pages(async |after| client.search(search, after.as_ref(), PAGE_FILES).await).await?)
-            }
-            Self::Ring(ring) => Ok(ring.search(search).await?),
-            Self::Nobody => Ok(Vec::new()),
+            Self::Tracker(client) if client.is_classic() => match client.locate_classic(name).await {
+                Ok(located) => Ok(Some(located)),
+                Err(ClientError::NotFound) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            _ => Ok(None),
         }
     }
 
@@ -181,27 +168,6 @@ impl Discovery {
         match self {
             Self::Tracker(client) => Ok(client.report(key, peer, reason).await?),
             Self::Ring(_) | Self::Nobody => Ok(()),
-        }
-    }
-}
-
-/// Reads page after page.
-async fn pages(
-    ask: impl AsyncFn(Option<Cursor>) -> Result<drizzle_tracker::Listing, ClientError>,
-) -> Result<Vec<Listed>, ClientError> {
-    let (mut all, mut after, mut bytes) = (Vec::new(), None, 0);
-    loop {
-        let page = ask(after).await?;
-        bytes += page.files.iter().map(|file| FILE_BYTES + file.key.name.as_str().len()).sum::<usize>();
-        if bytes > LISTING_BYTES_MAX {
-            let reason =
-                format!("it lists more than {LISTING_BYTES_MAX} bytes of files: search for some of them");
-            return Err(ClientError::Protocol { reason });
-        }
-        all.extend(page.files);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(all),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a node tells the one who runs it, as it happens.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use drizzle_model::{ChunkIndex, ContentHash, FileKey, PeerId, RelPath};
@@ -70,6 +71,15 @@ pub enum Event {
         name: RelPath,
         /// Who sent it.
         peer: PeerId,
+        /// Why.
+        reason: String,
+    },
+    /// A classic peer did not give what it was asked for; the next one is asked.
+    ClassicRefused {
+        /// Which fetch.
+        name: RelPath,
+        /// Where it serves: it has no other name.
+        peer: SocketAddr,
         /// Why.
         reason: String,
     },

@@ -16,6 +16,7 @@ mod hub_handle;
 mod input;
 mod lane;
 mod listener;
+mod listing;
 mod membership;
 mod network;
 mod node;
@@ -27,8 +28,9 @@ mod share;
 pub use discovery::DiscoveryError;
 pub use error::{ErrorKind, FetchError, ShareError, StartError, TrackerError};
 pub use event::Event;
-pub use fetch::{Afterwards, CaseClashes, FetchRequest, Fetched, What};
-pub use network::{Listing, Location, Network};
+pub use fetch::{Afterwards, CaseClashes, ClassicFetched, FetchRequest, Fetched, What};
+pub use listing::{Listing, ListingPage, Listings};
+pub use network::{Location, Network};
 pub use node::Node;
 pub use ring::{
     RingError, RingEvent, RingGuest, RingId, RingNode, RingPeer, RingReceived, RingSettings, RingState,

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use drizzle_classic::Name;
 use drizzle_model::{Address, Bitmap, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId, RelPath};
 use drizzle_store::{Content, Source};
-use drizzle_tracker::{Have, Located, Refusal, Registration, Search};
+use drizzle_tracker::{ClassicLocated, Have, Located, Refusal, Registration, Search};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::{debug, info};
@@ -21,23 +22,13 @@ use crate::discovery::{Discovery, DiscoveryError, Standing};
 use crate::error::{ShareError, TrackerError};
 use crate::event::Event;
 use crate::input::Candidate;
+use crate::listing::Listings;
 use crate::membership::Memberships;
 use crate::registry::Registry;
 
 /// When a tracker is down, it is tried again this soon at first, and later less often.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(15);
-
-/// Something in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
-    /// What it is.
-    pub key: FileKey,
-    /// When it changed last.
-    pub mtime: Mtime,
-    /// How many peers have some of it.
-    pub peers: u32,
-}
 
 /// A peer that has some of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,14 +113,25 @@ impl Network {
         &self.inner.invite
     }
 
-    /// All that is registered, sorted by name (S0.2, S1.9).
-    pub async fn list(&self) -> Result<Vec<Listing>, TrackerError> {
-        Ok(self.inner.discovery.list().await?.into_iter().map(listing).collect())
+    /// All that is registered, or what is looked for (S0.2, S1.3, S1.9), page by page.
+    pub fn listings(&self, search: Option<Search>) -> Listings {
+        Listings::new(self.inner.discovery.clone(), search)
     }
 
-    /// All whose name holds the pattern (S1.3).
-    pub async fn search(&self, search: &Search) -> Result<Vec<Listing>, TrackerError> {
-        Ok(self.inner.discovery.search(search).await?.into_iter().map(listing).collect())
+    /// Which classic peers have the newest of that name; none when none has it, or the tracker does not speak with them.
+    pub async fn locate_classic(&self, name: &RelPath) -> Result<Option<ClassicLocated>, TrackerError> {
+        Ok(self.find_classic(name).await?)
+    }
+
+    pub(crate) async fn find_classic(
+        &self,
+        name: &RelPath,
+    ) -> Result<Option<ClassicLocated>, DiscoveryError> {
+        match Name::new(name.as_str()) {
+            Some(name) => self.inner.discovery.locate_classic(&name).await,
+            // It is not for a flat folder.
+            None => Ok(None),
+        }
     }
 
     /// Who has what is registered under a name (S0.5).
@@ -348,10 +350,6 @@ impl Inner {
         // Nobody listening is no reason to stop.
         let _ = self.joiner.events.send(Event::Notice(text.to_owned()));
     }
-}
-
-fn listing(listed: drizzle_tracker::Listed) -> Listing {
-    Listing { key: listed.key, mtime: listed.mtime, peers: listed.peers }
 }
 
 fn locations(located: Vec<Located>) -> Vec<Location> {

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use drizzle_classic::Rates;
 use drizzle_model::{Invite, PeerId, Place, RelPath};
 use drizzle_net::{Acceptor, Dialer, Identity, RateLimiter};
 use drizzle_store::Index;
@@ -19,7 +20,7 @@ use crate::classic::{ClassicDoor, Reach, Shelf};
 use crate::discovery::{Discovery, DiscoveryError};
 use crate::error::{FetchError, ShareError, StartError, TrackerError};
 use crate::event::Event;
-use crate::fetch::{FetchRequest, Fetched, Means};
+use crate::fetch::{ClassicFetched, ClassicMeans, FetchRequest, Fetched, Means};
 use crate::hub::{Hub, HubSettings};
 use crate::hub_handle::HubHandle;
 use crate::lane::{Greeter, Limits, PeerRates};
@@ -45,6 +46,8 @@ pub struct Node {
     memberships: Memberships,
     dialer: Dialer,
     means: Means,
+    /// By which classic peers are fetched from.
+    classic: ClassicMeans,
     sharer: Sharer,
     networks: Mutex<Vec<Network>>,
     state_dir: PathBuf,
@@ -93,6 +96,7 @@ impl Node {
         };
         let shelf = Shelf::default();
         let classic = ClassicDoor::new(shelf.clone(), limits.up.clone());
+        let rates = Rates { all: limits.down.clone(), of_peer: settings.peer_limit_down };
         let (hub, inputs) = Hub::new(hub_settings, caller.clone(), limits);
         let hub = tokio::spawn(hub.run());
         let tracker = embedded.as_ref().map(|(server, _)| server.clone());
@@ -105,6 +109,7 @@ impl Node {
         let index = Index::in_directory(&settings.state_dir);
         let (refresh, patience) = (settings.refresh, settings.patience);
         let sharer = Sharer::new(handle.clone(), index.clone(), events.clone(), settings.rescan);
+        let classic = ClassicMeans { rates, events: events.clone() };
         let means = Means { hub: handle, caller, index, events, refresh, patience };
         let networks = Mutex::default();
         let node = Self {
@@ -114,6 +119,7 @@ impl Node {
             memberships,
             dialer,
             means,
+            classic,
             sharer,
             networks,
             state_dir: settings.state_dir,
@@ -235,6 +241,17 @@ impl Node {
     /// Fetches something. Several may run at once; dropped in the middle, it goes on from there the next time.
     pub async fn fetch(&self, network: &Network, request: FetchRequest) -> Result<Fetched, FetchError> {
         self.means.fetch(network, request).await
+    }
+
+    /// Fetches the newest that classic peers have of a name into a folder; none when none of them has it. Nothing tells whether it is
+    /// what was registered. Dropped in the middle, it leaves nothing.
+    pub async fn fetch_classic(
+        &self,
+        network: &Network,
+        name: &RelPath,
+        output: &Path,
+    ) -> Result<Option<ClassicFetched>, FetchError> {
+        self.classic.fetch(network, name, output).await
     }
 
     /// Says goodbye to trackers and peers, and ends; waits no longer than two seconds.

@@ -52,6 +52,7 @@ pub use api::Cursor;
 pub use client::Client;
 pub use client_error::ClientError;
 pub use clock::{Clock, SystemClock};
+pub use drizzle_classic::Dialect;
 pub use drizzle_directory::{Claim, Have, Registration};
 pub use network::{Admission, Network, NetworkError};
 pub use search::{Manner, Search};

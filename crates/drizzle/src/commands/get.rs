@@ -1,10 +1,14 @@
 //! `drizzle get LINK|NAME...`: fetches all of them at once; each has its own result.
+//!
+//! What only classic peers have is fetched from them, by its name: a native peer is preferred, since what it sends can be verified.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use drizzle_model::{Link, RelPath};
-use drizzle_node::{Afterwards, CaseClashes, FetchRequest, Fetched, Network, Node, Settings, What};
+use drizzle_node::{
+    Afterwards, CaseClashes, ClassicFetched, FetchError, FetchRequest, Fetched, Network, Node, Settings, What,
+};
 use tokio::task::{JoinError, JoinSet};
 
 use super::choice::Whom;
@@ -39,7 +43,13 @@ struct Plan {
 /// How one of the things ended.
 struct Ended {
     name: RelPath,
-    result: Result<Fetched, Failure>,
+    result: Result<Brought, Failure>,
+}
+
+/// What came, and how.
+enum Brought {
+    Native(Fetched),
+    Classic(ClassicFetched),
 }
 
 pub(super) async fn run(context: &mut Context, args: GetArgs) -> Outcome {
@@ -190,9 +200,30 @@ async fn fetch(node: Arc<Node>, joined: Option<Network>, item: Item, request: Fe
             (None, Whom::Named(invite)) => node.join(invite).await?,
             (None, Whom::Nearby(_)) => return Err(choice::none()),
         };
-        Ok(node.fetch(&network, request).await?)
+        bring(&node, &network, request).await
     };
     Ended { name: item.name, result: result.await }
+}
+
+/// From native peers; what is of none of them, from classic ones.
+async fn bring(node: &Node, network: &Network, request: FetchRequest) -> Result<Brought, Failure> {
+    let (what, output) = (request.what.clone(), request.output.clone());
+    let error = match node.fetch(network, request).await {
+        Ok(fetched) => return Ok(Brought::Native(fetched)),
+        Err(error) => error,
+    };
+    // One that is registered, whose holders only do not answer, is not given up for one that cannot be verified.
+    let is_of_nobody = match &error {
+        FetchError::NotFound { .. } => true,
+        FetchError::NoSource { reasons, .. } => reasons.is_empty(),
+        _ => false,
+    };
+    if let (true, What::Name(name)) = (is_of_nobody, &what)
+        && let Some(fetched) = node.fetch_classic(network, name, &output).await?
+    {
+        return Ok(Brought::Classic(fetched));
+    }
+    Err(error.into())
 }
 
 /// Waits for all, and tells of each as it ends. The first failure decides how the whole ends.
@@ -214,7 +245,11 @@ fn tell(output: &mut Output, ended: Result<Ended, JoinError>) -> Outcome {
         Ok(Ended { name, result }) => {
             output.progress_end(name.as_str());
             match result {
-                Ok(fetched) => return tell_fetched(output, fetched),
+                Ok(Brought::Native(fetched)) => return tell_fetched(output, fetched),
+                Ok(Brought::Classic(fetched)) => {
+                    output.report(&Report::ClassicDone(fetched.into()))?;
+                    return Ok(End::Done);
+                }
                 Err(failure) => failure,
             }
         }

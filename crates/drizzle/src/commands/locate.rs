@@ -1,7 +1,8 @@
-//! `drizzle locate NAME|LINK`: who has some of it, and which chunks.
+//! `drizzle locate NAME|LINK`: who has some of it, and which chunks; of a name also which classic peers have that.
 
 use drizzle_model::{ContentHash, Link, RelPath};
-use drizzle_node::{Location, Network, Node};
+use drizzle_node::{ErrorKind, Location, Network, Node, TrackerError};
+use drizzle_tracker::ClassicLocated;
 
 use super::choice::Whom;
 use super::session::{Session, asking};
@@ -9,6 +10,7 @@ use super::{choice, nearby};
 use crate::args::LocateArgs;
 use crate::context::Context;
 use crate::exit::{End, Failure, Kind, Outcome};
+use crate::output::classic_fields::ClassicLocationFields;
 use crate::output::report::{Report, runs};
 
 /// What to look for.
@@ -24,10 +26,10 @@ pub(super) async fn run(context: &mut Context, args: LocateArgs) -> Outcome {
     let is_found = matches!(whom, Whom::Nearby(_));
     let found = watch.until(&mut context.output, locate(&node, &target, whom)).await;
     let outcome = match found {
-        Ok(Some(Ok((networks, locations)))) => {
+        Ok(Some(Ok((networks, found)))) => {
             let asked = if is_found { &networks[..] } else { &[] };
             match nearby::tell(&mut context.output, asked) {
-                Ok(()) => tell(context, &locations),
+                Ok(()) => tell(context, &target, &found),
                 Err(error) => Err(error.into()),
             }
         }
@@ -50,30 +52,44 @@ fn target(context: &Context, args: LocateArgs) -> Result<(Target, Whom), Failure
     Ok((Target::Hash(link.hash), whom))
 }
 
+/// Who has it.
+#[derive(Default)]
+struct Found {
+    native: Vec<Location>,
+    classic: Vec<ClassicLocated>,
+}
+
 /// Where it is in each network that knows it; what none of them knows is not found.
-async fn locate(node: &Node, target: &Target, whom: Whom) -> Result<(Vec<Network>, Vec<Location>), Failure> {
-    let (mut knowing, mut locations, mut failure) = (Vec::new(), Vec::new(), None);
+async fn locate(node: &Node, target: &Target, whom: Whom) -> Result<(Vec<Network>, Found), Failure> {
+    let (mut knowing, mut found, mut failure) = (Vec::new(), Found::default(), None);
     for network in nearby::reach(node, whom).await? {
-        let located = match target {
-            Target::Name(name) => network.locate_name(name).await,
-            Target::Hash(hash) => network.locate_hash(hash).await,
-        };
-        match located {
-            Ok(located) => {
-                locations.extend(located);
-                knowing.push(network);
-            }
+        match locate_in(&network, target, &mut found).await {
+            Ok(()) => knowing.push(network),
             Err(error) => failure = Some(error),
         }
     }
     match failure {
         Some(error) if knowing.is_empty() => Err(error.into()),
-        _ => Ok((knowing, locations)),
+        _ => Ok((knowing, found)),
     }
 }
 
-fn tell(context: &mut Context, locations: &[Location]) -> Outcome {
-    for location in locations {
+async fn locate_in(network: &Network, target: &Target, found: &mut Found) -> Result<(), TrackerError> {
+    let (located, classic) = match target {
+        Target::Name(name) => (network.locate_name(name).await, network.locate_classic(name).await?),
+        Target::Hash(hash) => (network.locate_hash(hash).await, None),
+    };
+    match located {
+        Ok(located) => found.native.extend(located),
+        Err(error) if error.kind() == ErrorKind::NotFound && classic.is_some() => {}
+        Err(error) => return Err(error),
+    }
+    found.classic.extend(classic);
+    Ok(())
+}
+
+fn tell(context: &mut Context, target: &Target, found: &Found) -> Outcome {
+    for location in &found.native {
         context.output.report(&Report::Location {
             name: location.key.name.to_string(),
             hash: location.key.hash.to_string(),
@@ -84,7 +100,15 @@ fn tell(context: &mut Context, locations: &[Location]) -> Outcome {
             of: location.key.chunks,
         })?;
     }
-    if locations.is_empty() {
+    if let Target::Name(name) = target {
+        for ClassicLocated { mtime, holders } in &found.classic {
+            for holder in holders {
+                let fields = ClassicLocationFields::new(name.as_str(), *mtime, holder);
+                context.output.report(&Report::ClassicLocation(fields))?;
+            }
+        }
+    }
+    if found.native.is_empty() && found.classic.is_empty() {
         let nobody = Failure::new(Kind::Unreachable, "it is registered, but nobody has any of it now");
         return Err(nobody.hint("those who had it are gone; try again when one of them is back").into());
     }

@@ -76,8 +76,9 @@ async fn answering(found: Vec<Invite>) -> Vec<Invite> {
     answered.into_iter().map(|(_, invite)| invite).collect()
 }
 
-/// The first of the networks in which somebody has it.
+/// The first of the networks in which somebody has it; one in which only classic peers do when there is no other.
 pub(super) async fn holder(networks: &[Network], what: &What) -> Option<Network> {
+    let mut classic = None;
     for network in networks {
         let asked = async {
             match what {
@@ -88,8 +89,12 @@ pub(super) async fn holder(networks: &[Network], what: &What) -> Option<Network>
         if matches!(timeout(ANSWER_MAX, asked).await, Ok(Ok(locations)) if !locations.is_empty()) {
             return Some(network.clone());
         }
+        if let (None, What::Name(name)) = (&classic, what) {
+            let asked = timeout(ANSWER_MAX, network.locate_classic(name)).await;
+            classic = matches!(asked, Ok(Ok(Some(_)))).then(|| network.clone());
+        }
     }
-    None
+    classic
 }
 
 /// Says which networks are asked.

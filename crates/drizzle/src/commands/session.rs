@@ -132,6 +132,9 @@ fn show(output: &mut Output, event: Event, tells_chunks: bool) -> Result<(), Sto
             output.file_progress(name.as_str(), path.as_str(), done, total);
         }
         Event::Refused { name, peer, reason } => output.refused(name.as_str(), peer.to_string(), &reason)?,
+        Event::ClassicRefused { name, peer, reason } => {
+            output.refused(name.as_str(), peer.to_string(), &reason)?;
+        }
         Event::Shared { item, replaces } => shared::tell(output, &item, replaces.as_ref())?,
         Event::Unshared { key } => output.report(&Report::Unshared { file: (&key).into() })?,
         Event::Notice(text) => output.notice(&text),

@@ -1,11 +1,10 @@
 //! `drizzle status`: what runs here, and whether the tracker answers.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drizzle_model::{Invite, NetworkId};
 use drizzle_net::Identity;
-use drizzle_node::{Node, TrackerError};
+use drizzle_node::{ListingPage, Node, TrackerError};
 use tokio::time::timeout;
 
 use super::choice;
@@ -73,9 +72,14 @@ async fn tracker_fields(node: &Node, invite: Invite) -> TrackerFields {
 
 async fn count(node: &Node, invite: Invite) -> Result<(NetworkId, u64), TrackerError> {
     let network = node.join(invite).await?;
-    let listings = network.list().await?;
-    let different: BTreeSet<_> = listings.iter().map(|listing| &listing.key).collect();
-    Ok((network.id(), different.len() as u64))
+    let (mut listings, mut files) = (network.listings(None), 0);
+    while let Some(page) = listings.next().await? {
+        files += match page {
+            ListingPage::Native(page) => page.len() as u64,
+            ListingPage::Classic(page) => page.len() as u64,
+        };
+    }
+    Ok((network.id(), files))
 }
 
 fn fields(process: Process) -> ProcessFields {

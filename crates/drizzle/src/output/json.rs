@@ -14,12 +14,15 @@ pub(crate) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classic_fields::{ClassicDoneFields, ClassicFileFields, ClassicLocationFields};
     use super::super::report::*;
     use super::super::ring_fields::{
         HopFields, IdField, KeptFields, NeighboursFields, ReceivedFields, StoredFields,
     };
     use super::*;
     use drizzle_model::{Bitmap, ChunkRun, ContentKind, FileKey, Link, Mtime, RelPath};
+    use drizzle_node::ClassicFetched;
+    use drizzle_tracker::{ClassicHolder, ClassicListed, Dialect};
 
     fn key() -> FileKey {
         FileKey {
@@ -53,6 +56,11 @@ mod tests {
             Report::shared(&key(), &link(), 1, Some(&"33".repeat(32).parse().unwrap())),
             Report::Unshared { file: (&key()).into() },
             Report::file(&key(), Mtime::new(1_700_000_000, 500_000_000).unwrap(), 3),
+            Report::ClassicFile(ClassicFileFields::from(&ClassicListed {
+                name: drizzle_classic::Name::new("n").unwrap(),
+                mtime: Mtime::from_seconds(1_700_000_000),
+                peers: 2,
+            })),
             Report::Found { network: peer(), address: "10.0.0.1:7440".into() },
             Report::Location {
                 name: "n".into(),
@@ -63,6 +71,11 @@ mod tests {
                 chunks: runs(&have),
                 of: 9,
             },
+            Report::ClassicLocation(ClassicLocationFields::new(
+                "n",
+                Mtime::from_seconds(1_700_000_000),
+                &ClassicHolder { address: "10.0.0.1:8000".parse().unwrap(), dialect: Dialect::Lf },
+            )),
             Report::Chunk { name: "n".into(), index: 7, peer: peer() },
             Report::Progress { name: "n".into(), done: 1, total: 2, rate: 3, peers: 4 },
             Report::Refused { name: "n".into(), peer: peer(), reason: "chunk 7 has another hash".into() },
@@ -75,6 +88,13 @@ mod tests {
                 from: [(peer(), 2)].into(),
                 left_out: Vec::new(),
             },
+            Report::ClassicDone(ClassicDoneFields::from(ClassicFetched {
+                name: RelPath::new("n").unwrap(),
+                path: "/out/n".into(),
+                size: 2,
+                elapsed: std::time::Duration::from_millis(250),
+                from: Some("10.0.0.1:8000".parse().unwrap()),
+            })),
             Report::Applied { path: "n".into(), action: "update", peer: "10.0.0.1:8000".into() },
             Report::InSync { files: 1, bytes: 2 },
             Report::Hop(HopFields { from: IdField::Number(9), to: IdField::Text("66".repeat(32)) }),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::classic_fields::{ClassicDoneFields, ClassicFileFields};
 use super::report::{FileFields, ProcessFields, Report, StatusFields, TrackerFields};
 use super::ring_fields::{IdField, NeighboursFields, ReceivedFields, StoredFields};
 use super::text::{count, escape, shell_quoted, short, size, span};
@@ -56,16 +57,21 @@ pub(crate) fn write(out: &mut impl Write, report: &Report, reader: Reader) -> io
             writeln!(out, "\n{} is gone, and no longer shared.", reader.name(file.name()))
         }
         Report::File { file, peers, .. } => file_row(out, file, *peers, reader),
+        Report::ClassicFile(file) => classic_row(out, file, reader),
         Report::Location { peer, number, address, chunks, of, .. } => {
             writeln!(out, "peer {number}  {address}  {}  {}", short(peer), chunk_list(chunks, *of))
+        }
+        Report::ClassicLocation(location) => {
+            writeln!(out, "classic peer  {}  {} dialect", location.address, location.dialect)
         }
         Report::Chunk { name, index, peer } => {
             writeln!(out, "{}  chunk {index} from {}", reader.name(name), short(peer))
         }
         Report::Done { name, path, size, seconds, from, .. } => {
             let path = path.as_path().to_string_lossy();
-            done(out, &reader.name(name), &reader.name(&path), *size, *seconds, from)
+            done(out, &reader.name(name), &reader.name(&path), (*size, "verified"), *seconds, from)
         }
+        Report::ClassicDone(fields) => classic_done(out, fields, reader),
         Report::Applied { path, action, peer } => {
             writeln!(out, "{}  {action}d, from {peer}", reader.name(path))
         }
@@ -118,7 +124,7 @@ fn ring_neighbours(out: &mut impl Write, neighbours: &NeighboursFields) -> io::R
     match keeps {
         Some(kept) => writeln!(
             out,
-            "  keeps {} of {}, {}",
+            "  keeps {} of {} (at most {}), {}",
             count(kept.files, "file"),
             size(kept.bytes),
             count(kept.records, "record")
@@ -172,6 +178,12 @@ fn file_row(out: &mut impl Write, file: &FileFields, peers: u32, reader: Reader)
 }
 
 fn chunk_list(runs: &[[u32; 2]], of: u32) -> String {
+/// In the place of a hash stands what it is: a name alone, of which nothing can be verified.
+fn classic_row(out: &mut impl Write, file: &ClassicFileFields, reader: Reader) -> io::Result<()> {
+    let (peers, name) = (file.peers, reader.name(&file.name));
+    writeln!(out, "{:>11} {:>8} {peers:>6}  {:<12}  {:<6}  {name}", "-", "-", "classic", "file")
+}
+
     let have: u64 = runs.iter().map(|[first, last]| u64::from(last - first) + 1).sum();
     if have == u64::from(of) {
         return format!("all of {}", count(of as usize, "chunk"));
@@ -189,7 +201,7 @@ fn done(
     out: &mut impl Write,
     name: &str,
     path: &str,
-    bytes: u64,
+    (bytes, word): (u64, &str),
     seconds: f64,
     from: &BTreeMap<String, u64>,
 ) -> io::Result<()> {
@@ -201,7 +213,13 @@ fn done(
         let was_there = if fetched < bytes { format!("{} of it ", size(fetched)) } else { String::new() };
         format!("{was_there}from {} in {seconds:.2} s, {rate}/s", count(from.len(), "source"))
     };
-    writeln!(out, "{name}: {}, verified, {how}\n  {path}", size(bytes))
+    writeln!(out, "{name}: {}, {word}, {how}\n  {path}", size(bytes))
+}
+
+fn classic_done(out: &mut impl Write, fields: &ClassicDoneFields, reader: Reader) -> io::Result<()> {
+    let path = fields.path.as_path().to_string_lossy();
+    let (name, bytes) = (reader.name(&fields.name), (fields.size, "not verified"));
+    done(out, &name, &reader.name(&path), bytes, fields.seconds, &fields.from)
 }
 
 fn setting(
@@ -315,10 +333,24 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn a_classic_file_is_marked_where_others_have_a_hash() {
+        let listed = drizzle_tracker::ClassicListed {
+            name: drizzle_classic::Name::new("fileA.txt").unwrap(),
+            mtime: drizzle_model::Mtime::from_seconds(1),
+            peers: 2,
+        };
+        let row = text(&Report::ClassicFile((&listed).into()), Reader::Program);
+        assert_eq!(
+            row.split_whitespace().collect::<Vec<_>>(),
+            ["-", "-", "2", "classic", "file", "fileA.txt"]
+        );
+    }
+
     fn a_target_that_was_there_is_said_to_be_so() {
         let done = |from: BTreeMap<String, u64>| {
             let mut out = Vec::new();
-            done(&mut out, "n", "/out/n", 2048, 0.5, &from).unwrap();
+            done(&mut out, "n", "/out/n", (2048, "verified"), 0.5, &from).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(done(BTreeMap::new()), "n: 2.00 KiB, verified, it was there already\n  /out/n\n");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use drizzle_model::{Bitmap, ContentHash, FileKey, Link, Mtime};
 use serde::Serialize;
 
+use super::classic_fields::{ClassicDoneFields, ClassicFileFields, ClassicLocationFields};
 use super::ring_fields::{HopFields, IdField, NeighboursFields, ReceivedFields, StoredFields};
 
 /// One line of results.
@@ -53,6 +54,9 @@ pub(crate) enum Report {
         /// How many peers have some of it.
         peers: u32,
     },
+    /// A file of classic peers can be fetched.
+    #[serde(rename = "file")]
+    ClassicFile(ClassicFileFields),
     /// A network that was found on the local network is asked.
     Found {
         /// Its key.
@@ -77,6 +81,9 @@ pub(crate) enum Report {
         /// How many chunks there are.
         of: u32,
     },
+    /// A classic peer has it.
+    #[serde(rename = "location")]
+    ClassicLocation(ClassicLocationFields),
     /// A chunk came.
     Chunk {
         /// Of what.
@@ -126,6 +133,9 @@ pub(crate) enum Report {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
     },
+    /// It came from a classic peer, and nothing of it could be verified.
+    #[serde(rename = "done")]
+    ClassicDone(ClassicDoneFields),
     /// A synced folder took something over from a peer.
     Applied {
         /// Which file.

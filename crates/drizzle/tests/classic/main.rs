@@ -12,6 +12,7 @@
 mod support;
 
 mod folders;
+mod native;
 mod peers;
 mod raw;
 mod runs;

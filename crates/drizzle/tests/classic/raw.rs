@@ -11,13 +11,13 @@ use crate::support::home::Home;
 use crate::support::process::DEADLINE;
 
 /// A peer of which each byte is said here.
-struct Raw {
+pub(crate) struct Raw {
     tcp: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Raw {
-    fn call(port: u16) -> Self {
+    pub(crate) fn call(port: u16) -> Self {
         let tcp = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
         tcp.set_nodelay(true).unwrap();
         tcp.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -42,7 +42,7 @@ impl Raw {
         }
     }
 
-    fn ask(&mut self, text: &str) -> Value {
+    pub(crate) fn ask(&mut self, text: &str) -> Value {
         self.say(text);
         self.hear()
     }
@@ -56,11 +56,11 @@ impl Raw {
     }
 }
 
-fn file(name: &str, mtime: &str) -> String {
+pub(crate) fn file(name: &str, mtime: &str) -> String {
     format!(r#"{{"name": "{name}", "mtime": {mtime}}}"#)
 }
 
-fn first(port: u16, files: &[String]) -> String {
+pub(crate) fn first(port: u16, files: &[String]) -> String {
     format!(r#"{{"port": {port}, "files": [{}]}}"#, files.join(", "))
 }
 

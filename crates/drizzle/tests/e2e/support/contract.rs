@@ -69,8 +69,44 @@ const EVENTS: &[(&str, &[(&str, Shape)])] = &[
     ("setting", &[("key", Shape::Text), ("origin", Shape::Text)]),
 ];
 
+/// The same of classic peers, which have no key, and of their files, which have no hash.
+const CLASSIC_EVENTS: &[(&str, &[(&str, Shape)])] = &[
+    (
+        "file",
+        &[
+            ("name", Shape::Text),
+            ("hash", Shape::Null),
+            ("size", Shape::Null),
+            ("chunks", Shape::Null),
+            ("mtime", Shape::Real),
+            ("peers", Shape::Number),
+        ],
+    ),
+    (
+        "location",
+        &[
+            ("peer", Shape::Null),
+            ("number", Shape::Null),
+            ("address", Shape::Address),
+            ("chunks", Shape::Null),
+        ],
+    ),
+    (
+        "done",
+        &[
+            ("name", Shape::Text),
+            ("path", Shape::Text),
+            ("size", Shape::Number),
+            ("seconds", Shape::Real),
+            ("from", Shape::BytesByAddress),
+        ],
+    ),
+];
+
 #[derive(Debug, Clone, Copy)]
 enum Shape {
+    Null,
+    Address,
     Text,
     /// 64 hexadecimal digits.
     Id,
@@ -87,12 +123,15 @@ enum Shape {
     Runs,
     /// Numbers of bytes by peer.
     Bytes,
+    /// Numbers of bytes by address.
+    BytesByAddress,
 }
 
 /// Fails when an event lacks what its name promises.
 pub(crate) fn check(event: &Value) {
     let name = event["event"].as_str().unwrap_or_else(|| panic!("no event: {event}"));
-    let known = EVENTS.iter().find(|(known, _)| *known == name);
+    let events = if event["classic"] == true { CLASSIC_EVENTS } else { EVENTS };
+    let known = events.iter().find(|(known, _)| *known == name);
     let (_, fields) = known.unwrap_or_else(|| panic!("an unknown event: {event}"));
     for (field, shape) in *fields {
         assert!(shape.fits(&event[field]), "{field} is no {shape:?} in {event}");
@@ -102,11 +141,11 @@ pub(crate) fn check(event: &Value) {
 impl Shape {
     fn fits(self, value: &Value) -> bool {
         match self {
+            Self::Null => value.is_null(),
+            Self::Address => value.as_str().is_some_and(is_address),
             Self::Text => value.is_string(),
             Self::Id => value.as_str().is_some_and(is_id),
-            Self::Peer => {
-                value.as_str().is_some_and(|text| is_id(text) || text.parse::<SocketAddr>().is_ok())
-            }
+            Self::Peer => value.as_str().is_some_and(|text| is_id(text) || is_address(text)),
             Self::Number => value.is_u64(),
             Self::Real => value.is_number(),
             Self::List => value.is_array(),
@@ -118,12 +157,19 @@ impl Shape {
             Self::Bytes => value
                 .as_object()
                 .is_some_and(|from| from.iter().all(|(peer, bytes)| is_id(peer) && bytes.is_u64())),
+            Self::BytesByAddress => value
+                .as_object()
+                .is_some_and(|from| from.iter().all(|(peer, bytes)| is_address(peer) && bytes.is_u64())),
         }
     }
 }
 
 fn is_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<SocketAddr>().is_ok()
 }
 
 fn is_run(run: &Value) -> bool {

@@ -22,8 +22,8 @@ use crate::folder::{Folder, Part};
 use crate::gauge::Gauge;
 use crate::header::{Header, HeaderError};
 use crate::limits::{
-    CONNECT_TIMEOUT, FRAMED_IDLE, LF_WAIT, PIECE_BYTES, TRIES_MAX, UNFRAMED_BYTES_MAX, UNFRAMED_IDLE,
-    WRITE_TIMEOUT,
+    CONNECT_TIMEOUT, FRAMED_IDLE, LF_WAIT, NOTHING_IDLE, PIECE_BYTES, TRIES_MAX, UNFRAMED_BYTES_MAX,
+    UNFRAMED_IDLE, WRITE_TIMEOUT,
 };
 use crate::name::Name;
 use crate::pace::is_too_slow;
@@ -116,7 +116,7 @@ impl Fetcher {
     pub(crate) async fn framed(&self, from: SocketAddr, name: &Name) -> Result<Fetched, FetchError> {
         let mut tries = 1;
         loop {
-            match self.framed_once(from, name).await {
+            match self.framed_once(from, name, FRAMED_IDLE).await {
                 Err(FetchError::Short { .. } | FetchError::Broken(_)) if tries < TRIES_MAX => {}
                 Ok(call) if call.bytes == 0 => {
                     let is_doubtful = !self.tells_apart(from).await;
@@ -132,15 +132,16 @@ impl Fetcher {
     /// Whether the peer answers otherwise than with an empty file when it is asked for what it cannot have.
     async fn tells_apart(&self, from: SocketAddr) -> bool {
         let Some(name) = name_of_nothing() else { return false };
-        let asked = self.framed_once(from, &name).await;
-        matches!(asked, Err(FetchError::Unknown | FetchError::Broken(_)))
+        // It closes, perhaps only with its next caller; or it announces just as quickly as it did a moment ago.
+        let asked = self.framed_once(from, &name, NOTHING_IDLE).await;
+        matches!(asked, Err(FetchError::Unknown | FetchError::Broken(_) | FetchError::Silent))
     }
 
-    async fn framed_once(&self, from: SocketAddr, name: &Name) -> Result<Call, FetchError> {
+    async fn framed_once(&self, from: SocketAddr, name: &Name, idle: Duration) -> Result<Call, FetchError> {
         let mut call = self.call(from, format!("{name}\n")).await?;
         let mut header = Header::default();
         let (expected, begun) = loop {
-            match call.read(FRAMED_IDLE).await? {
+            match call.read(idle).await? {
                 Got::Bytes => {}
                 Got::Closed if header.is_empty() => return Err(FetchError::Unknown),
                 Got::Closed => return Err(FetchError::Broken(io::ErrorKind::UnexpectedEof.into())),
@@ -154,7 +155,7 @@ impl Fetcher {
         self.check(expected, &call)?;
         call.store(&begun, expected).await?;
         while call.bytes < expected {
-            match call.read(FRAMED_IDLE).await? {
+            match call.read(idle).await? {
                 Got::Bytes => call.keep(expected).await?,
                 Got::Closed => return Err(FetchError::Short { expected, received: call.bytes }),
                 Got::Silence => return Err(FetchError::Silent),

@@ -75,6 +75,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a framed reply may be silent.
 pub const FRAMED_IDLE: Duration = Duration::from_secs(20);
 
+/// How long a peer is waited for that was asked for what nobody has.
+pub const NOTHING_IDLE: Duration = Duration::from_secs(3);
+
 /// How long an unframed reply may be silent until it is taken for ended, at the first try; twice as long at each
 /// further one.
 pub const UNFRAMED_IDLE: Duration = Duration::from_millis(1500);

@@ -137,6 +137,11 @@ impl Blobs {
         self.missed.insert((until, blob));
     }
 
+    /// The records that name it.
+    pub(crate) fn named_by(&self, blob: ContentHash) -> impl Iterator<Item = &Slot> {
+        self.known.get(&blob).into_iter().flat_map(|entry| &entry.named_by)
+    }
+
     /// A source could not give it: the next is tried. With none left, the next comparison finds others.
     pub(crate) fn not_given(&mut self, blob: ContentHash, source: PeerId) {
         let Some(entry) = self.known.get_mut(&blob) else { return };

@@ -147,6 +147,10 @@ impl<T: Copy> Calls<T> {
         self.open.values().any(wanted)
     }
 
+    pub(crate) fn count(&self, mut wanted: impl FnMut(&Call<T>) -> bool) -> usize {
+        self.open.values().filter(|call| wanted(call)).count()
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }

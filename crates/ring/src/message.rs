@@ -29,6 +29,24 @@ pub enum Message {
     Tell(Tell),
 }
 
+impl Message {
+    /// Shows each contact that the message names, to be changed: the same peer may have another address for another one.
+    pub fn each_contact(&mut self, mut visit: impl FnMut(&mut Contact)) {
+        match self {
+            Self::Answer(_, Answer::State { predecessor, successors, .. }) => {
+                predecessor.iter_mut().chain(successors).for_each(visit);
+            }
+            Self::Answer(_, Answer::Route { nearer, owners }) => {
+                nearer.iter_mut().chain(owners).for_each(visit)
+            }
+            Self::Answer(_, Answer::Owner { predecessor }) => predecessor.iter_mut().for_each(visit),
+            Self::Tell(Tell::Notify { predecessors }) => predecessors.iter_mut().for_each(visit),
+            Self::Tell(Tell::Merge(contact)) => visit(contact),
+            Self::Ask(..) | Self::Answer(..) | Self::Tell(Tell::Stabilize | Tell::Quit) => {}
+        }
+    }
+}
+
 /// A question.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ask {

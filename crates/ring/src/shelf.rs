@@ -141,6 +141,12 @@ impl Shelf {
         self.records.get(slot).map(|record| self.offered(record))
     }
 
+    /// The short names of records that name a blob, as many as one message asks for.
+    pub(crate) fn naming(&self, blob: ContentHash) -> Vec<Print> {
+        let records = self.blobs.named_by(blob).filter_map(|slot| self.records.get(slot));
+        records.take(RECORDS_MAX).map(Record::print).collect()
+    }
+
     pub(crate) fn position_of(&self, print: Print) -> Option<Position> {
         self.prints.get(&print).map(|slot| slot.0)
     }

@@ -274,6 +274,26 @@ impl RingFrame {
         read.map_err(|error| RingDecodeError::Field { tag, error })
     }
 
+    /// Shows each contact that the frame names, to be changed.
+    pub fn each_contact(&mut self, mut visit: impl FnMut(&mut Contact)) {
+        match self {
+            Self::Message(message) => message.each_contact(visit),
+            Self::Reply(_, Reply::Hop { from, to }) => [from, to].into_iter().for_each(visit),
+            Self::Reply(_, Reply::Members { me, predecessors, successors }) => {
+                visit(me);
+                predecessors.iter_mut().chain(successors).for_each(visit);
+            }
+            Self::Reply(
+                _,
+                Reply::Found { by: one, keepers: more, .. } | Reply::Kept { by: one, at: more },
+            ) => {
+                visit(one);
+                more.iter_mut().for_each(visit);
+            }
+            _ => {}
+        }
+    }
+
     fn read(tag: u8, fields: &mut Fields<'_>, context: RingContext) -> Result<Option<Self>, FieldError> {
         let frame = match tag {
             tag::HELLO => Self::Hello(RingHello::read(fields)?),

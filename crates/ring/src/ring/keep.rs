@@ -33,6 +33,8 @@ const SOON: Duration = Duration::from_millis(300);
 const AGAIN_FIRST: Duration = Duration::from_millis(500);
 /// Messages of records that one comparison sets off, each way.
 const BATCHES_MAX: usize = 16;
+/// Questions for lost files that are open at a time.
+const PULLS_MAX: usize = 64;
 /// Leftovers that are settled at a time.
 const LEFTOVERS_MAX: usize = 256;
 
@@ -95,10 +97,19 @@ impl Ring {
         self.compare_soon(now);
     }
 
-    /// Whoever has another copy finds in the next comparison that it is missing here, or is asked for it.
+    /// The next comparison brings what is this node's own. For the rest the owner is among those before, who are asked at once;
+    /// when a whole disk was lost, the others come as the owners compare.
     pub(super) fn blob_lost(&mut self, now: Time, blob: ContentHash) {
         self.shelf.blobs().lost(now, blob);
         self.compare_soon(now);
+        let prints = self.shelf.naming(blob);
+        let open = self.calls.count(|call| call.purpose == Purpose::Pull);
+        if self.stage != Stage::Member || prints.is_empty() || open >= PULLS_MAX {
+            return;
+        }
+        for peer in self.predecessors().into_iter().take(self.config.replicas - 1) {
+            self.ask(now, peer, Ask::Pull(prints.clone()), Purpose::Pull, Tries::Once);
+        }
     }
 
     /// Those that keep copies of what this node owns. A node that leaves wants one at least.

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use drizzle_model::RelPath;
 
 use crate::config::settings::{ALL, TRACKER_TABLE};
-use crate::config::{InviteText, Rate, Seconds, Switch, parse_name};
+use crate::config::{InviteText, Rate, Seconds, Size, Switch, parse_name};
 
 const AFTER_HELP: &str = "\
 Every option has a twin in the environment and in the config file: --limit-up is DRIZZLE_LIMIT_UP and \
@@ -432,6 +432,11 @@ pub(crate) struct RingStartArgs {
     /// Keep each file and record at so many peers, 1 to 16 [default: 3]
     #[arg(long, value_name = "R")]
     pub(crate) replicas: Option<NonZeroUsize>,
+    /// Keep so many bytes of files for others at the most, as 64GiB or 500M; 0: none [default: 64GiB]
+    ///
+    /// No single peer gets more than a quarter of it.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) quota: Option<Size>,
 }
 
 /// Of `ring store`.

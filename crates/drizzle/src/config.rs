@@ -10,6 +10,7 @@ mod invite;
 mod places;
 mod rate;
 pub(crate) mod settings;
+mod size;
 mod sources;
 mod value;
 
@@ -18,5 +19,6 @@ pub(crate) use file::ConfigFile;
 pub(crate) use invite::{InviteError, InviteText};
 pub(crate) use places::Places;
 pub(crate) use rate::Rate;
+pub(crate) use size::Size;
 pub(crate) use sources::{Environment, Origin, Sources};
 pub(crate) use value::{Seconds, Switch, parse_name};

@@ -132,6 +132,12 @@ impl Output {
         }
     }
 
+    /// Says that what is told is not all there is, which is no failure: a warning, and with `--json` an event of that kind.
+    pub(crate) fn incomplete(&mut self, reason: &str) -> io::Result<()> {
+        self.warning(reason);
+        self.event_of_error("incomplete", reason, None)
+    }
+
     /// Says that something a peer sent was refused.
     pub(crate) fn refused(&mut self, name: &str, peer: String, reason: &str) -> io::Result<()> {
         match self.form {

@@ -163,11 +163,15 @@ impl Discovery {
         }
     }
 
-    /// Says that a peer sent what was wrong. A ring has nobody who would judge.
+    /// Says that a peer sent what was wrong. A ring has nobody who would judge: there it is only remembered here.
     pub(crate) async fn report(&self, key: &FileKey, peer: &PeerId, reason: &str) -> Answer<()> {
         match self {
             Self::Tracker(client) => Ok(client.report(key, peer, reason).await?),
-            Self::Ring(_) | Self::Nobody => Ok(()),
+            Self::Ring(ring) => {
+                ring.report(key.hash, *peer);
+                Ok(())
+            }
+            Self::Nobody => Ok(()),
         }
     }
 }

@@ -116,7 +116,8 @@ impl RingError {
             Self::Refused { .. } | Self::Taken(_) | Self::NotTaken { .. } => ErrorKind::Refused,
             Self::NotFound => ErrorKind::NotFound,
             Self::Id { .. } => ErrorKind::Usage,
-            Self::Disk { .. } => ErrorKind::Disk,
+            Self::Disk { .. } | Self::Write { .. } => ErrorKind::Disk,
+            Self::Integrity { .. } => ErrorKind::Integrity,
             Self::Other { .. } => ErrorKind::Other,
         }
     }

@@ -83,6 +83,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// What is told is not all there is.
+    Incomplete {
+        /// What is missing, and why.
+        reason: String,
+    },
     /// Something that a person should know and that ends nothing.
     Notice(String),
 }

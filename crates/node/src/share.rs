@@ -17,6 +17,6 @@ mod version;
 
 pub use item::{SharedItem, SkippedPath};
 
-pub(crate) use contents::{manifest_content, sizes_of};
+pub(crate) use contents::{contents_of, manifest_content, sizes_of};
 pub(crate) use registration::{Registration, Watch};
 pub(crate) use sharer::Sharer;

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on should say where, and stop.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use drizzle_model::{Address, ContentHash, JoinSecret, PeerId};
+use drizzle_model::{Address, ContentHash, Invite, JoinSecret, PeerId};
 use drizzle_net::{Connection, Dialer, Expect, Identity, NetworkKey, Protocol, is_signed_by};
 use drizzle_node::{Listen, Node, RingEvent, RingNode, RingSettings, Settings};
-use drizzle_ring::{Answer, Ask, CallId, Content, Key, Lease, Message, Offered, Record, RecordId, Space};
+use drizzle_ring::{
+    Answer, Ask, Breadth, CallId, Content, Key, Lease, Message, Offered, Record, RecordId, Space,
+};
 use drizzle_wire::{RingContext, RingFrame, RingHello, RingStage, TicketBytes};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,16 +20,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn member(state: &Path) -> (Node, RingNode) {
+    member_at(state, [127, 0, 0, 1].into(), None).await
+}
+
+async fn member_at(state: &Path, ip: IpAddr, join: Option<Invite>) -> (Node, RingNode) {
     let mut settings = Settings::new(state.to_owned());
-    settings.listen = Listen { ip: [127, 0, 0, 1].into(), port: 0, otherwise_any_port: false };
+    settings.listen = Listen { ip, port: 0, otherwise_any_port: false };
     let (node, _events) = Node::start(settings).await.unwrap();
     let settings = RingSettings {
-        join: None,
+        join,
         is_open: false,
         place: None,
         ping: Duration::from_secs(5),
         successors: 16,
         replicas: 3,
+        quota_bytes: 1 << 30,
     };
     let (ring, mut events) = node.start_ring(settings).await.unwrap();
     while !matches!(events.recv().await.unwrap(), RingEvent::Joined) {}
@@ -149,5 +157,49 @@ async fn a_ticket_of_another_secret_admits_nobody() {
     assert!(matches!(stranger.hear().await, Some(RingFrame::Bye { .. })));
     assert!(stranger.hear().await.is_none());
     ring.quit().await;
+    node.shutdown().await;
+}
+
+/// Two members of one machine know each other by loopback. Would fail if one of another machine were told so, and called itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_machine_hears_of_loopback() {
+    let states = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let any = IpAddr::from([0, 0, 0, 0]);
+    let (node, ring) = member_at(states[0].path(), any, None).await;
+    let own: SocketAddr = ring.invite().addresses[0].to_string().parse().unwrap();
+    if own.ip().is_loopback() {
+        eprintln!("skipped: this machine has no address but loopback");
+        return;
+    }
+    let near = Address::from(SocketAddr::new([127, 0, 0, 1].into(), own.port()));
+    let through = Invite { addresses: vec![near], ..ring.invite().clone() };
+    let (other_node, other) = member_at(states[1].path(), any, Some(through)).await;
+    let mut known = None;
+    while known.is_none() {
+        let state = ring.state().await.unwrap();
+        known = state.successors.first().map(|one| one.address);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(known.unwrap().ip().is_loopback(), "it joined by loopback");
+
+    let secret = ring.invite().secret.clone().unwrap();
+    let mut far = Insider::meet(&ring, &secret).await;
+    assert!(matches!(far.hear().await, Some(RingFrame::Hello(_))));
+    let target = Space::FULL.place(&Key::from_bytes([7; 32]));
+    let route = Ask::Route { target, breadth: Breadth::All };
+    say(&mut far.connection, &RingFrame::Message(Message::Ask(CallId(9), route))).await;
+    let named = loop {
+        match far.hear().await.unwrap() {
+            RingFrame::Message(Message::Answer(CallId(9), Answer::Route { nearer, owners })) => {
+                break nearer.into_iter().chain(owners).find(|one| one.peer == other.me().peer);
+            }
+            _ => {}
+        }
+    };
+    let port = known.unwrap().port();
+    assert_eq!(named.unwrap().address, SocketAddr::new(own.ip(), port));
+    other.quit().await;
+    ring.quit().await;
+    other_node.shutdown().await;
     node.shutdown().await;
 }

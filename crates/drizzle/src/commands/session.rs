@@ -137,6 +137,7 @@ fn show(output: &mut Output, event: Event, tells_chunks: bool) -> Result<(), Sto
         }
         Event::Shared { item, replaces } => shared::tell(output, &item, replaces.as_ref())?,
         Event::Unshared { key } => output.report(&Report::Unshared { file: (&key).into() })?,
+        Event::Incomplete { reason } => output.incomplete(&reason)?,
         Event::Notice(text) => output.notice(&text),
         _ => {}
     }

@@ -43,8 +43,7 @@ impl FromStr for Rate {
         if trimmed.eq_ignore_ascii_case("unlimited") {
             return Ok(Self(None));
         }
-        let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
-        let (number, unit) = trimmed.split_at(end);
+        let (number, unit) = split(trimmed);
         let billionths = parse_billionths(number).ok_or_else(|| ParseRateError::Form(text.into()))?;
         let unit = parse_unit(unit).ok_or_else(|| ParseRateError::Unit(unit.into()))?;
         let bytes = billionths.checked_mul(unit).map(|product| product / BILLION);
@@ -57,10 +56,15 @@ impl FromStr for Rate {
     }
 }
 
-const BILLION: u128 = 1_000_000_000;
+/// The number that a text begins with, and what follows it.
+pub(super) fn split(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()))
+}
+
+pub(super) const BILLION: u128 = 1_000_000_000;
 
 /// Reads `12`, `1.5`, `.5` or `2.` as an exact number of billionths.
-fn parse_billionths(number: &str) -> Option<u128> {
+pub(super) fn parse_billionths(number: &str) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.len() > FRACTION_DIGITS_MAX {
         return None;
@@ -70,7 +74,7 @@ fn parse_billionths(number: &str) -> Option<u128> {
     Some(u128::from(digits(whole)?) * BILLION + u128::from(digits(fraction)?) * scale)
 }
 
-fn parse_unit(unit: &str) -> Option<u128> {
+pub(super) fn parse_unit(unit: &str) -> Option<u128> {
     let unit = unit.trim().to_ascii_lowercase();
     let unit = unit.strip_suffix("/s").unwrap_or(&unit);
     Some(match unit {

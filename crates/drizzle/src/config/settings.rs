@@ -9,6 +9,7 @@ use drizzle_model::RelPath;
 
 use super::invite::InviteText;
 use super::rate::Rate;
+use super::size::Size;
 use super::value::{FileBase, Seconds, SettingValue, Switch};
 
 /// What can be said of a setting without its type.
@@ -122,6 +123,7 @@ pub(crate) const BITS: Setting<u16> = Setting::new("bits", None, &["ring"]).bare
 pub(crate) const PING: Setting<Seconds> = Setting::new("ping", Some("5"), &["ring"]).bare();
 pub(crate) const SUCCESSORS: Setting<NonZeroUsize> = Setting::new("successors", Some("16"), &["ring"]).bare();
 pub(crate) const REPLICAS: Setting<NonZeroUsize> = Setting::new("replicas", Some("3"), &["ring"]).bare();
+pub(crate) const QUOTA: Setting<Size> = Setting::new("quota", Some("64GiB"), &["ring"]);
 
 pub(crate) const GLOB: Setting<Switch> = Setting::new("glob", Some("false"), &["search"]).bare();
 pub(crate) const PREFIX: Setting<Switch> = Setting::new("prefix", Some("false"), &["search"]).bare();
@@ -171,6 +173,7 @@ pub(crate) const ALL: &[Info] = &[
     PING.info,
     SUCCESSORS.info,
     REPLICAS.info,
+    QUOTA.info,
     IP.info,
     PORT.info,
     DATA.info,

@@ -16,6 +16,7 @@ use drizzle_model::RelPath;
 
 use super::invite::InviteText;
 use super::rate::Rate;
+use super::size::Size;
 
 /// What relative paths and `~` in the config file mean.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +105,7 @@ macro_rules! by_from_str {
 by_from_str! {
     Switch: "true or false",
     Rate: "bytes a second",
+    Size: "bytes",
     Seconds: "seconds",
     SocketAddr: "IP:PORT",
     IpAddr: "an IP address",

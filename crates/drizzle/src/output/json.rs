@@ -122,7 +122,7 @@ mod tests {
                 peer: peer(),
                 predecessors: vec![IdField::Number(19)],
                 successors: vec![IdField::Number(4)],
-                keeps: Some(KeptFields { records: 1, files: 1, bytes: 5 }),
+                keeps: Some(KeptFields { records: 1, files: 1, bytes: 5, quota: 64 << 30 }),
             }),
             Report::Ping { id: IdField::Number(4), peer: peer(), seconds: 0.001 },
             Report::Step { scenario: "standard", text: "Ann has chunk 3 of n from Bob".into() },

@@ -127,6 +127,7 @@ fn ring_neighbours(out: &mut impl Write, neighbours: &NeighboursFields) -> io::R
             "  keeps {} of {} (at most {}), {}",
             count(kept.files, "file"),
             size(kept.bytes),
+            size(kept.quota),
             count(kept.records, "record")
         ),
         None => Ok(()),
@@ -177,13 +178,13 @@ fn file_row(out: &mut impl Write, file: &FileFields, peers: u32, reader: Reader)
     )
 }
 
-fn chunk_list(runs: &[[u32; 2]], of: u32) -> String {
 /// In the place of a hash stands what it is: a name alone, of which nothing can be verified.
 fn classic_row(out: &mut impl Write, file: &ClassicFileFields, reader: Reader) -> io::Result<()> {
     let (peers, name) = (file.peers, reader.name(&file.name));
     writeln!(out, "{:>11} {:>8} {peers:>6}  {:<12}  {:<6}  {name}", "-", "-", "classic", "file")
 }
 
+fn chunk_list(runs: &[[u32; 2]], of: u32) -> String {
     let have: u64 = runs.iter().map(|[first, last]| u64::from(last - first) + 1).sum();
     if have == u64::from(of) {
         return format!("all of {}", count(of as usize, "chunk"));
@@ -333,7 +334,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn a_classic_file_is_marked_where_others_have_a_hash() {
         let listed = drizzle_tracker::ClassicListed {
             name: drizzle_classic::Name::new("fileA.txt").unwrap(),
@@ -347,6 +347,7 @@ mod tests {
         );
     }
 
+    #[test]
     fn a_target_that_was_there_is_said_to_be_so() {
         let done = |from: BTreeMap<String, u64>| {
             let mut out = Vec::new();

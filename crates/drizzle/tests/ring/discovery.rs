@@ -102,3 +102,28 @@ fn the_death_of_a_member_takes_nothing_that_is_shared() {
     getter.start_get("film.bin", words!["--tracker", at(first)]).end().assert_code(0);
     assert_same(&scene.sharer.join("film.bin"), &getter.out().join("film.bin"));
 }
+
+/// A member that hangs takes nothing of the list but what only it keeps, and that is told. Would fail if the list ended with it,
+/// or passed for whole.
+#[test]
+fn a_list_goes_round_who_does_not_answer() {
+    let scene = Scene::set();
+    let first = &scene.members[0];
+    eventually("three members keep every name", || {
+        let knows_all = |member: &Member| {
+            let status = member.ask(words!["status"]);
+            status.all("neighbours")[0]["successors"].as_array().unwrap().len() == 2
+        };
+        scene.members.iter().all(knows_all) && names(first, words!["list"]) == ["film.bin", "notes"]
+    });
+    scene.members[2].process.signal(Signal::STOP);
+    let listed = Home::new().run(words!["list", "--tracker", at(first)]);
+    listed.assert_code(0);
+    let found: Vec<String> = listed.all("file").iter().map(|file| text(&file["name"])).collect();
+    assert_eq!(found, ["film.bin", "notes"]);
+    let errors = listed.all("error");
+    assert_eq!(errors.len(), 1, "{}", listed.stderr);
+    assert_eq!(errors[0]["kind"], "incomplete");
+    assert!(listed.stderr.contains("warning: 1 member of the ring did not answer"), "{}", listed.stderr);
+    scene.members[2].process.signal(Signal::CONT);
+}

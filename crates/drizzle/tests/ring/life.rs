@@ -8,6 +8,7 @@ use crate::rings::{
     Member, assert_same, eventually, file, numbered, route, settle, small_ring, start_in_vain,
 };
 use crate::support::home::Home;
+use crate::support::process::text;
 use crate::support::words;
 
 /// S3.1 to S3.7 in one life, as the requirements tell it. Would fail for a ring that does not close, does not notice its
@@ -133,4 +134,46 @@ fn what_one_ring_keeps_is_not_in_another_on_the_same_state() {
     assert_eq!(secret(&closed.invite), secret(&invite));
     eventually("the file is back", || closed.ask(words!["request", "25", "-o", &out]).code == Some(0));
     assert_same(&path, &out.join("25"));
+}
+
+/// Would fail if a ring went on counting on a copy that its keeper's disk has lost, or that is damaged.
+#[test]
+fn a_copy_that_a_disk_lost_is_made_again() {
+    let ring = [Member::start(words!["--bits", "8", "--id", "10", "--open"])];
+    let [first] = &ring;
+    let others = [20, 30].map(|id| Member::numbered(id, Some(first)));
+    let members = [first, &others[0], &others[1]];
+    settle(&[(10, members[0]), (20, members[1]), (30, members[2])]);
+    let path = file(&first.home, "15", 400_000);
+    let told = first.ask(words!["store", &path]);
+    told.assert_code(0);
+    let hash = text(&told.all("stored")[0]["hash"]);
+    let kept = members.map(|member| {
+        let rings = std::fs::read_dir(member.home.join("state").join("ring")).unwrap();
+        let files = rings.map(|ring| ring.unwrap().path().join("files"));
+        files.into_iter().find(|files| files.is_dir()).unwrap().join(&hash)
+    });
+    let copies = || kept.each_ref().map(|path| std::fs::read(path).unwrap_or_default());
+    let original = std::fs::read(&path).unwrap();
+    let is_whole = || copies().iter().all(|copy| *copy == original);
+    eventually("three keep it", is_whole);
+    std::fs::remove_file(&kept[1]).unwrap();
+    eventually("the copy that is gone is made again", is_whole);
+    std::fs::write(&kept[2], b"rubbish").unwrap();
+    eventually("the copy that is damaged is made again", is_whole);
+}
+
+/// S3: what a peer keeps for others has a bound that it sets, and shows. Would fail if a stranger could fill its disk.
+#[test]
+fn a_quota_bounds_what_is_kept() {
+    let only = Member::start(words!["--bits", "8", "--id", "10", "--quota", "1MB"]);
+    let (small, large) = (file(&only.home, "15", 200_000), file(&only.home, "16", 300_000));
+    only.ask(words!["store", &small]).assert_code(0);
+    let refused = only.ask(words!["store", &large]);
+    refused.assert_code(7);
+    assert!(refused.stderr.contains("as much as a peer keeps for one publisher"), "{}", refused.stderr);
+    let status = only.ask(words!["status"]);
+    let keeps = &status.all("neighbours")[0]["keeps"];
+    assert_eq!((keeps["bytes"].as_u64(), keeps["quota"].as_u64()), (Some(200_000), Some(1_000_000)));
+    start_in_vain(words!["--quota", "much"]).assert_code(2);
 }

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use drizzle_ring::Record;
+use drizzle_ring::{OperationError, Record, Refusal};
+
+use tokio::task::JoinSet;
 
 use super::error::RingError;
 use super::handle::RingHandle;
@@ -17,6 +19,8 @@ const MEMBER_LOOK: Duration = Duration::from_millis(200);
 /// How soon what could not be stored anew is tried again; doubled each time.
 pub(super) const AGAIN_FIRST: Duration = Duration::from_secs(10);
 const AGAIN_MAX: Duration = Duration::from_secs(10 * 60);
+/// Files that are stored anew at a time: one whose keepers are slow, or only pretend to fetch it, holds up no other.
+const AT_ONCE_MAX: usize = 16;
 
 /// Stores anew what an earlier process kept, once this one is a member: where it belongs may be elsewhere by now. Nothing of
 /// it is deleted before others have it: this may be the last copy.
@@ -29,17 +33,31 @@ pub(super) async fn bring_back(ring: RingHandle, vault: Vault, memory: Memory, m
         }
     }
     loop {
-        for record in memory.left() {
-            let (id, blob) = (record.id(), record.id().subject);
-            match store_anew(&ring, &vault, record).await {
-                Ok(()) => {
+        let (mut left, mut storing) = (memory.left().into_iter(), JoinSet::new());
+        loop {
+            while storing.len() < AT_ONCE_MAX
+                && let Some(record) = left.next()
+            {
+                let (ring, vault) = (ring.clone(), vault.clone());
+                storing.spawn(async move {
+                    let id = record.id();
+                    (id, store_anew(&ring, &vault, record).await)
+                });
+            }
+            match storing.join_next().await {
+                None => break,
+                Some(Ok((id, Ok(())))) => {
                     memory.is_done(&id);
-                    vault.is_done(blob);
+                    vault.is_done(id.subject);
                 }
                 // This node has left; the next start goes on.
-                Err(RingError::NotMember) => return,
-                Err(error) => {
+                Some(Ok((_, Err(RingError::NotMember)))) => return,
+                Some(Ok((id, Err(error)))) => {
+                    let blob = id.subject;
                     tracing::warn!(target: "drizzle::ring", ?blob, %error, "a file of before is not stored anew yet");
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(target: "drizzle::ring", %error, "storing anew was cut off")
                 }
             }
         }
@@ -55,29 +73,32 @@ pub(super) async fn bring_back(ring: RingHandle, vault: Vault, memory: Memory, m
 
 async fn store_anew(ring: &RingHandle, vault: &Vault, record: Record) -> Result<(), RingError> {
     match vault.adopt(record.id().subject).await {
-        Adopted::Here => Ok(ring.store(record, |_, _| {}).await.map(drop)?),
+        Adopted::Here => match ring.store(record, |_, _| {}).await {
+            // The ring has a newer version with its file. It asks for no other, and would refuse this one for ever.
+            Ok(_) | Err(OperationError::Refused(Refusal::Stale { whole: true } | Refusal::Ended)) => Ok(()),
+            Err(error) => Err(error.into()),
+        },
         // It had not come yet when the earlier process ended; whoever was to give it has it.
         Adopted::Missing => Ok(()),
-        Adopted::Unreadable => Err(RingError::Other { reason: "it cannot be read, or is damaged".into() }),
+        // It is put aside. Whoever has a good copy gives it to those who are to keep it.
+        Adopted::Damaged => Ok(()),
+        Adopted::Unreadable => Err(RingError::Other { reason: "it cannot be read".into() }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::net::{Ipv4Addr, SocketAddr};
 
-    use drizzle_model::{ContentHash, Invite, NetworkId, PeerId, Place};
+    use drizzle_model::{ContentHash, PeerId};
     use drizzle_ring::{Contact, Content, Key, Lease, OperationError, RecordId, Space};
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::network::Network;
+    use crate::ring::fixture::Fixture;
     use crate::ring::happening::{Command, Happening, Neighbourhood, News};
-    use crate::ring::serve::FileServer;
     use crate::ring::standing::signed;
     use crate::ring::vault::Leftovers;
-    use crate::{Listen, Node, Settings};
 
     const BYTES: &[u8] = b"kept for the ring";
 
@@ -96,7 +117,21 @@ mod tests {
             records: 0,
             files: 0,
             file_bytes: 0,
+            file_bytes_max: 0,
         }
+    }
+
+    fn record(identity: &drizzle_net::Identity, blob: ContentHash) -> Record {
+        let content = Content {
+            id: RecordId { key: Key::from_number(7), publisher: identity.id(), subject: blob },
+            version: 1,
+            lease: Lease::Forever,
+            rank: 0,
+            blob_bytes: Some(BYTES.len() as u64),
+            withdrawn: false,
+            value: Vec::new(),
+        };
+        signed(identity, content).unwrap()
     }
 
     /// Answers as a driver would, up to the next store, which comes to this.
@@ -113,37 +148,15 @@ mod tests {
     /// Would fail if a file were deleted, or forgotten, because the ring did not take it at once.
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_is_deleted_before_the_ring_has_taken_it() {
-        let state = tempfile::tempdir().unwrap();
-        let mut settings = Settings::new(state.path().to_owned());
-        settings.listen = Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, otherwise_any_port: false };
-        let (node, _events) = Node::start(settings).await.unwrap();
-        let around = node.surroundings();
-        let blob = ContentHash::from_bytes(*blake3::hash(BYTES).as_bytes());
-        let content = Content {
-            id: RecordId { key: Key::from_number(7), publisher: around.identity.id(), subject: blob },
-            version: 1,
-            lease: Lease::Forever,
-            rank: 0,
-            blob_bytes: Some(BYTES.len() as u64),
-            withdrawn: false,
-            value: Vec::new(),
-        };
-        let record = signed(&around.identity, content).unwrap();
-        let of_ring = state.path().join("one-ring");
-        let file = of_ring.join("files").join(blob.to_string());
-        fs::create_dir_all(of_ring.join("files")).unwrap();
-        fs::write(&file, BYTES).unwrap();
-        let (earlier, _) = Memory::open(of_ring.join("records")).unwrap();
+        let fixture = Fixture::new().await;
+        let identity = fixture.node.surroundings().identity;
+        let (blob, file) = fixture.kept(BYTES);
+        let record = record(&identity, blob);
+        let records = fixture.of_ring.join("records");
+        let (earlier, _) = Memory::open(records.clone()).unwrap();
         earlier.save(&earlier.snapshot([record].iter())).unwrap();
-
-        let (memory, is_sure) = Memory::open(of_ring.join("records")).unwrap();
-        let network = NetworkId::UNKNOWN;
-        let invite = Invite { place: Place::Ring, addresses: Vec::new(), network, secret: None };
-        let (hub, index) = (around.means.hub.clone(), around.means.index.clone());
-        let server = FileServer { hub, index, network };
-        let alone = Network::alone(invite, around.joiner);
-        let left = Leftovers { wanted: &[blob], is_sure };
-        let vault = Vault::new(&of_ring, alone, around.means, server, left).unwrap();
+        let (memory, is_sure) = Memory::open(records).unwrap();
+        let (vault, _suspected) = fixture.vault(Leftovers { wanted: &[blob], is_sure });
 
         let (happenings, mut happened) = mpsc::channel(8);
         let ring = RingHandle::new(happenings);
@@ -152,8 +165,9 @@ mod tests {
             tokio::spawn(bring_back(ring, vault, memory, Duration::from_millis(1)))
         };
         let coming = again();
-        for error in [OperationError::NoAnswer, OperationError::TooMany { max: 1 }, OperationError::NotMember]
-        {
+        let newer_comes = OperationError::Refused(Refusal::Stale { whole: false });
+        let refused = [OperationError::NoAnswer, newer_comes, OperationError::NotMember];
+        for error in refused {
             assert!(file.exists(), "{error}");
             answer(&mut happened, News::Failed(error)).await;
         }
@@ -164,6 +178,30 @@ mod tests {
         answer(&mut happened, News::Stored { at: Vec::new() }).await;
         coming.await.unwrap();
         assert!(memory.left().is_empty() && !file.exists(), "others keep it");
-        node.shutdown().await;
+        fixture.node.shutdown().await;
+    }
+
+    /// Would fail if a file were offered for ever to a ring that has a newer version of it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_ring_has_in_a_newer_version_is_done() {
+        let fixture = Fixture::new().await;
+        let identity = fixture.node.surroundings().identity;
+        let (blob, file) = fixture.kept(BYTES);
+        let record = record(&identity, blob);
+        let (memory, _) = Memory::open(fixture.of_ring.join("records")).unwrap();
+        memory.save(&memory.snapshot([record].iter())).unwrap();
+        let (memory, is_sure) = Memory::open(fixture.of_ring.join("records")).unwrap();
+        let (vault, _suspected) = fixture.vault(Leftovers { wanted: &[blob], is_sure });
+        let (happenings, mut happened) = mpsc::channel(8);
+        let ring = RingHandle::new(happenings);
+        let coming = tokio::spawn(bring_back(ring, vault, memory.clone(), Duration::from_millis(1)));
+        // As long as the newer one's file is missing there, the older one's is needed.
+        let newer = |whole| News::Failed(OperationError::Refused(Refusal::Stale { whole }));
+        answer(&mut happened, newer(false)).await;
+        assert!(file.exists());
+        answer(&mut happened, newer(true)).await;
+        coming.await.unwrap();
+        assert!(memory.left().is_empty() && !file.exists());
+        fixture.node.shutdown().await;
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! What is shared has two cards: one under its hash (who has some of it) and one under its name (what is called so, the
 //! newest first). Both end with their lease unless they are renewed, and are taken back when this peer leaves. Nothing
-//! a card says is believed but where somebody may be asked: the bytes are proved against the hash.
+//! a card says is believed but where somebody may be asked: the bytes are proved against the hash. Who sent what was wrong is
+//! remembered here, and not named again for that content; nobody else is told, and nobody's word of it is taken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use drizzle_model::{Bitmap, ContentHash, FileKey, Mtime, PeerId, RelPath};
 use drizzle_net::{Identity, Ticket};
-use drizzle_ring::{Record, Space};
+use drizzle_ring::{RANK_AHEAD_SECONDS_MAX, Record, Space};
 use drizzle_tracker::{Claim, Have, Holder, Listed, Located, Refusal, Registration, Search, Verdict};
 use drizzle_wire::{CardKind, RingCard};
 use tokio::task::JoinSet;
@@ -19,7 +20,9 @@ use tokio::time::timeout;
 
 use super::error::RingError;
 use super::guest::{Found, Guest};
+use super::liars::Liars;
 use super::naming::{CardText, Standing, card_of, hash_key, name_key, record_of, stored_key};
+use super::reach::is_of_one_machine;
 use super::standing::RingSecret;
 use crate::membership::unix_s;
 
@@ -51,6 +54,7 @@ struct Inner {
     secret: RingSecret,
     addresses: Vec<SocketAddr>,
     published: Mutex<HashMap<FileKey, Published>>,
+    liars: Liars,
 }
 
 #[derive(Clone)]
@@ -69,7 +73,9 @@ impl RingDiscovery {
         addresses: Vec<SocketAddr>,
     ) -> Self {
         let published = Mutex::default();
-        Self { inner: Arc::new(Inner { guest, identity, secret, addresses, published }) }
+        Self {
+            inner: Arc::new(Inner { guest, identity, secret, addresses, published, liars: Liars::default() }),
+        }
     }
 
     /// A ticket that this peer issues to itself.
@@ -86,7 +92,13 @@ impl RingDiscovery {
         RENEW_EVERY
     }
 
-    /// Everything that has a name in the ring, sorted by name: goes once round.
+    /// Remembers who sent what was wrong.
+    pub(crate) fn report(&self, content: ContentHash, peer: PeerId) {
+        self.inner.liars.add(content, peer);
+    }
+
+    /// Everything that has a name in the ring, sorted by name: goes once round. What members do not tell is missing, and that is
+    /// said.
     pub(crate) async fn list(&self) -> Result<Vec<Listed>, RingError> {
         let space = self.inner.guest.space().await?;
         let mut records: HashMap<drizzle_ring::RecordId, Record> = HashMap::new();
@@ -117,7 +129,8 @@ impl RingDiscovery {
             Err(error) => return Err(error),
         };
         let cards = cards(space, &found.records, CardKind::Name);
-        let mut located = by_key(cards.into_iter().filter(|(_, card)| card.key.name == *name));
+        let cards = cards.into_iter().filter(|(_, card)| card.key.name == *name);
+        let mut located = self.by_key(cards).await?;
         located.sort_by_key(|located| std::cmp::Reverse(located.mtime));
         if let Some(newest) = located.first_mut() {
             for other in self.locate_hash(&newest.key.hash).await.unwrap_or_default() {
@@ -135,12 +148,13 @@ impl RingDiscovery {
     async fn locate_stored(&self, space: Space, name: &RelPath) -> Result<Vec<Located>, RingError> {
         let found = self.inner.guest.find(stored_key(space, name), |_, _| {}).await?;
         let Found { by, keepers, records } = found;
-        let mut located = by_key(cards(space, &records, CardKind::Stored));
+        let mut located = self.by_key(cards(space, &records, CardKind::Stored)).await?;
         located.sort_by_key(|located| std::cmp::Reverse(located.mtime));
         for one in &mut located {
             let mut keepers: Vec<_> = std::iter::once(by).chain(keepers.iter().copied()).collect();
             let mut seen = HashSet::new();
-            keepers.retain(|keeper| seen.insert(keeper.peer));
+            let hash = one.key.hash;
+            keepers.retain(|keeper| seen.insert(keeper.peer) && !self.inner.liars.has(hash, keeper.peer));
             let holder = |(at, keeper): (usize, &drizzle_ring::Contact)| {
                 let (number, reports) = (at as u32 + 1, 0);
                 Holder { peer: keeper.peer, number, address: keeper.address, have: Have::All, reports }
@@ -155,8 +169,41 @@ impl RingDiscovery {
     pub(crate) async fn locate_hash(&self, hash: &ContentHash) -> Result<Vec<Located>, RingError> {
         let space = self.inner.guest.space().await?;
         let found = self.inner.guest.find(hash_key(hash), |_, _| {}).await?;
-        let located = by_key(cards(space, &found.records, CardKind::Provider));
+        let located = self.by_key(cards(space, &found.records, CardKind::Provider)).await?;
         if located.is_empty() { Err(RingError::NotFound) } else { Ok(located) }
+    }
+
+    /// Puts the cards of one thing together, of those who can be reached and have not lied.
+    async fn by_key(
+        &self,
+        cards: impl IntoIterator<Item = (PeerId, RingCard)>,
+    ) -> Result<Vec<Located>, RingError> {
+        // Loopback is meant for this machine when the ring is entered on it.
+        let is_near = self.inner.guest.is_loopback().await?;
+        let mut all: BTreeMap<FileKey, Located> = BTreeMap::new();
+        for (publisher, card) in cards {
+            let entry = all.entry(card.key.clone()).or_insert_with(|| Located {
+                key: card.key.clone(),
+                mtime: card.mtime,
+                registrar: publisher,
+                is_first_of_name: false,
+                holders: Vec::new(),
+                holders_total: 0,
+            });
+            entry.mtime = entry.mtime.max(card.mtime);
+            let mut reached =
+                card.addresses.iter().filter(|address| is_near || !is_of_one_machine(address.ip()));
+            let Some(&address) = reached.next() else { continue };
+            if self.inner.liars.has(card.key.hash, publisher) {
+                continue;
+            }
+            let bitmap = card.bitmap();
+            let have = if bitmap.is_full() { Have::All } else { Have::Part(bitmap) };
+            let number = entry.holders.len() as u32 + 1;
+            entry.holders.push(Holder { peer: publisher, number, address, have, reports: 0 });
+            entry.holders_total = number;
+        }
+        Ok(all.into_values().collect())
     }
 
     /// Places the cards of what is here: a verdict for each.
@@ -317,37 +364,22 @@ fn have_of(registration: &Registration) -> Bitmap {
     }
 }
 
-fn cards(space: Space, offers: &[drizzle_ring::Offered], kind: CardKind) -> Vec<(PeerId, RingCard)> {
-    let cards = offers.iter().filter_map(|offer| card_of(space, &offer.record));
-    cards.filter(|(_, card)| card.kind == kind).collect()
+/// The newest of a name comes first, so a time that is still to come would win for good. Keepers refuse such cards; one that does
+/// not is no reason to believe it.
+fn is_of_the_past(card: &RingCard) -> bool {
+    let latest = unix_s().saturating_add(RANK_AHEAD_SECONDS_MAX);
+    u64::try_from(card.mtime.seconds()).map_or(true, |seconds| seconds <= latest)
 }
 
-/// Puts the cards of one thing together.
-fn by_key(cards: impl IntoIterator<Item = (PeerId, RingCard)>) -> Vec<Located> {
-    let mut all: BTreeMap<FileKey, Located> = BTreeMap::new();
-    for (publisher, card) in cards {
-        let Some(&address) = card.addresses.first() else { continue };
-        let bitmap = card.bitmap();
-        let have = if bitmap.is_full() { Have::All } else { Have::Part(bitmap) };
-        let entry = all.entry(card.key.clone()).or_insert_with(|| Located {
-            key: card.key.clone(),
-            mtime: card.mtime,
-            registrar: publisher,
-            is_first_of_name: false,
-            holders: Vec::new(),
-            holders_total: 0,
-        });
-        entry.mtime = entry.mtime.max(card.mtime);
-        let number = entry.holders.len() as u32 + 1;
-        entry.holders.push(Holder { peer: publisher, number, address, have, reports: 0 });
-        entry.holders_total = number;
-    }
-    all.into_values().collect()
+fn cards(space: Space, offers: &[drizzle_ring::Offered], kind: CardKind) -> Vec<(PeerId, RingCard)> {
+    let cards = offers.iter().filter_map(|offer| card_of(space, &offer.record));
+    cards.filter(|(_, card)| card.kind == kind && is_of_the_past(card)).collect()
 }
 
 fn listed<'a>(space: Space, records: impl Iterator<Item = &'a Record>) -> Vec<Listed> {
     let mut all: BTreeMap<FileKey, Listed> = BTreeMap::new();
-    for (_, card) in records.filter_map(|record| card_of(space, record)) {
+    let cards = records.filter_map(|record| card_of(space, record));
+    for (_, card) in cards.filter(|(_, card)| is_of_the_past(card)) {
         let mtime = card.mtime;
         let entry = all.entry(card.key.clone()).or_insert(Listed { key: card.key, mtime, peers: 0 });
         entry.mtime = entry.mtime.max(mtime);

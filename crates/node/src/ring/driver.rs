@@ -26,6 +26,9 @@ use crate::membership::unix_s;
 const LISTED_MAX: usize = drizzle_ring::RECORDS_MAX;
 /// What is kept is written down so soon after a change, once for all changes in between.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
+/// Between two times of writing it down lies so often what the last one took: who lets files come and go all the time does not
+/// keep the disk busy.
+const SAVE_RESTS: u32 = 20;
 /// Goodbyes take at most so long to be said.
 const GOODBYE_MAX: Duration = Duration::from_millis(300);
 
@@ -38,6 +41,8 @@ pub(super) struct Means {
     pub(super) events: mpsc::UnboundedSender<RingEvent>,
     /// The records of files, from one start to the next.
     pub(super) memory: Memory,
+    /// What is kept for others at the most.
+    pub(super) file_bytes_max: u64,
 }
 
 pub(super) struct Driver {
@@ -53,6 +58,14 @@ pub(super) struct Driver {
     has_left: bool,
     /// Since when the files that are kept are other ones than was written down.
     unsaved_since: Option<Instant>,
+    saving: Saving,
+}
+
+/// Whether what is kept is being written down.
+#[derive(Clone, Copy)]
+enum Saving {
+    Now,
+    NotBefore(Instant),
 }
 
 impl Driver {
@@ -75,6 +88,7 @@ impl Driver {
             happenings,
             has_left: false,
             unsaved_since: None,
+            saving: Saving::NotBefore(origin),
         }
     }
 
@@ -91,7 +105,10 @@ impl Driver {
         self.handle(begin);
         while !self.has_left {
             let deadline = self.ring.next_deadline().map(|at| self.origin + at.since_origin());
-            let save_at = self.unsaved_since.map(|since| since + SAVE_AFTER);
+            let save_at = match (self.saving, self.unsaved_since) {
+                (Saving::NotBefore(rested), Some(since)) => Some((since + SAVE_AFTER).max(rested)),
+                _ => None,
+            };
             tokio::select! {
                 // The driver itself holds a sender.
                 Some(happening) = happened.recv() => self.take(happening),
@@ -135,6 +152,11 @@ impl Driver {
                 tracing::debug!(target: "drizzle::ring", ?blob, ?from, "keeps a file");
                 self.handle(Input::BlobArrived(blob));
             }
+            Happening::FileLost(blob) => self.handle(Input::BlobLost(blob)),
+            Happening::FileBack(blob) => self.handle(Input::BlobArrived(blob)),
+            Happening::Saved { took } => {
+                self.saving = Saving::NotBefore(Instant::now() + took * SAVE_RESTS);
+            }
             Happening::File { blob, from, is_here: false } => {
                 self.handle(Input::BlobNotGiven { blob, from });
             }
@@ -145,11 +167,16 @@ impl Driver {
     fn save(&mut self) {
         self.unsaved_since = None;
         let memory = self.means.memory.clone();
+        let began = Instant::now();
         let snapshot = memory.snapshot(self.ring.records());
+        self.saving = Saving::Now;
+        let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = memory.save(&snapshot) {
                 tracing::warn!(target: "drizzle::ring", %error, "cannot write down what is kept");
             }
+            // A driver that has ended writes no more.
+            let _ = happenings.blocking_send(Happening::Saved { took: began.elapsed() });
         });
     }
 
@@ -169,7 +196,8 @@ impl Driver {
     fn open(&mut self, met: Met) {
         let id = self.lines.next_id();
         let happenings = self.happenings.clone();
-        let line = Line::open(met, happenings, move |news| Happening::Line { line: id, news });
+        let line =
+            Line::open(met, &self.lines.backlog, happenings, move |news| Happening::Line { line: id, news });
         self.lines.add(id, line);
     }
 
@@ -274,6 +302,7 @@ impl Driver {
             records: self.ring.record_count(),
             files: files.len(),
             file_bytes: files.values().sum(),
+            file_bytes_max: self.means.file_bytes_max,
         }
     }
 
@@ -282,22 +311,21 @@ impl Driver {
         contents.filter_map(|content| Some((content.id.subject, content.blob_bytes?)))
     }
 
+    /// In the order of the circle, so that nothing is looked at twice, however long the list.
     fn names(&self, after: Option<RecordId>) -> (Vec<Record>, bool) {
-        // Only the first byte of a card is looked at: a guest reads the rest, and there may be tens of thousands.
-        let is_name =
-            |bytes: &[u8]| matches!(RingCard::kind_of(bytes), Some(CardKind::Name | CardKind::Stored));
-        let is_listed = |record: &&Record| {
-            let content = record.content();
-            after.is_none_or(|after| content.id > after) && !content.withdrawn && is_name(&content.value)
+        let behind: Box<dyn Iterator<Item = &Record> + '_> = match after {
+            None => Box::new(self.ring.records()),
+            Some(after) => Box::new(self.ring.records_after(after)),
         };
-        let mut names: Vec<&Record> = self.ring.records().filter(is_listed).collect();
+        // Only the first byte of a card is looked at: a guest reads the rest, and there may be tens of thousands.
+        let is_name = |record: &&Record| {
+            let kind = RingCard::kind_of(&record.content().value);
+            !record.content().withdrawn && matches!(kind, Some(CardKind::Name | CardKind::Stored))
+        };
+        let mut names: Vec<Record> = behind.filter(is_name).take(LISTED_MAX + 1).cloned().collect();
         let has_more = names.len() > LISTED_MAX;
-        if has_more {
-            names.select_nth_unstable_by_key(LISTED_MAX, |record| record.id());
-            names.truncate(LISTED_MAX);
-        }
-        names.sort_unstable_by_key(|record| record.id());
-        (names.into_iter().cloned().collect(), has_more)
+        names.truncate(LISTED_MAX);
+        (names, has_more)
     }
 
     fn carry_out(&mut self, output: Output) {

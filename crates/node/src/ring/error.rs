@@ -57,6 +57,18 @@ pub enum RingError {
         /// What the system says.
         reason: String,
     },
+    /// What came is not what was asked for.
+    #[error("{reason}")]
+    Integrity {
+        /// Who sent what.
+        reason: String,
+    },
+    /// What came cannot be written.
+    #[error("{reason}")]
+    Write {
+        /// What the system says.
+        reason: String,
+    },
     /// Something else.
     #[error("{reason}")]
     Other {

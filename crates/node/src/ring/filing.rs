@@ -2,19 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use drizzle_model::{Address, Bitmap, ContentHash, ContentKind, FileKey, Link, RelPath};
 use drizzle_net::Identity;
-use drizzle_ring::{Contact, Offered, Space};
+use drizzle_ring::{Contact, Offered, Record, Space};
 use drizzle_wire::CardKind;
+use tokio::sync::mpsc;
 
 use super::error::RingError;
 use super::happening::RingPeer;
 use super::naming::{CardText, Standing, card_of, record_of};
+use super::outcome::RingStored;
 use super::serve::FileServer;
 use super::standing::RingId;
+use crate::error::FetchError;
 use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
+use crate::hub_handle::Held;
 use crate::network::Network;
 
 pub(super) fn peer_of(space: Space, contact: Contact) -> RingPeer {
@@ -22,33 +25,96 @@ pub(super) fn peer_of(space: Space, contact: Contact) -> RingPeer {
     RingPeer { id: RingId::new(space, position), peer, address }
 }
 
-pub(super) async fn hashed(
-    server: &FileServer,
-    path: &Path,
-    name: RelPath,
-) -> Result<Arc<drizzle_store::Shared>, RingError> {
-    let disk = |reason: String| RingError::Disk { path: path.to_owned(), reason };
-    let shared = server.hash(path.to_owned(), name).await.map_err(|error| disk(error.to_string()))?;
-    match shared.content().kind() {
-        ContentKind::File => Ok(shared),
-        ContentKind::Folder => {
-            Err(disk("a ring stores files, and this is a folder; share it instead".into()))
-        }
+/// What giving files and getting them needs.
+#[derive(Clone)]
+pub(super) struct Filer {
+    pub(super) server: FileServer,
+    pub(super) means: Means,
+    /// Where nobody is asked and nothing is told: what the ring keeps is found by the ring.
+    pub(super) alone: Network,
+    pub(super) identity: Identity,
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
+/// A file that is offered to a ring, and served as long as this is held.
+pub(super) struct Offer {
+    pub(super) record: Record,
+    key: FileKey,
+    place: RingId,
+    space: Space,
+    _held: Held,
+}
+
+impl Offer {
+    /// What came of it, when these took it.
+    pub(super) fn stored(&self, at: Vec<Contact>) -> RingStored {
+        let at = at.into_iter().map(|one| peer_of(self.space, one)).collect();
+        RingStored { key: self.key.clone(), place: self.place.clone(), at }
     }
 }
 
-pub(super) fn stored_record(
-    identity: &Identity,
-    space: Space,
-    content: &drizzle_store::Content,
-    addresses: &[SocketAddr],
-) -> Result<drizzle_ring::Record, RingError> {
-    let (key, mtime) = (content.key(), content.metadata().mtime);
-    let have = Bitmap::full(key.chunks);
-    let text = CardText { kind: CardKind::Stored, key: &key, mtime, have: &have, addresses };
-    record_of(identity, space, text, Standing::WithFile).ok_or_else(|| RingError::NotTaken {
-        reason: format!("a name in a ring has at most {} bytes", drizzle_wire::CARD_NAME_BYTES_MAX),
-    })
+impl Filer {
+    /// Hashes a file, serves it, and signs what is to be told of it.
+    pub(super) async fn offer(&self, space: Space, path: &Path, name: RelPath) -> Result<Offer, RingError> {
+        let disk = |reason: String| RingError::Disk { path: path.to_owned(), reason };
+        let shared =
+            self.server.hash(path.to_owned(), name).await.map_err(|error| disk(error.to_string()))?;
+        let content = shared.content();
+        if content.kind() == ContentKind::Folder {
+            return Err(disk("a ring stores files, and this is a folder; share it instead".into()));
+        }
+        let (key, mtime) = (content.key(), content.metadata().mtime);
+        // That it changes shows when it is read, and whoever fetches it hears of it.
+        let (watcher, _) = mpsc::unbounded_channel();
+        let _held = self.server.serve(&shared, &watcher).await.ok_or(RingError::NotMember)?;
+        let have = Bitmap::full(key.chunks);
+        let addresses = &self.addresses;
+        let text = CardText { kind: CardKind::Stored, key: &key, mtime, have: &have, addresses };
+        let record = record_of(&self.identity, space, text, Standing::WithFile).ok_or_else(|| {
+            RingError::NotTaken {
+                reason: format!("a name in a ring has at most {} bytes", drizzle_wire::CARD_NAME_BYTES_MAX),
+            }
+        })?;
+        let place = RingId::new(space, space.place(&record.id().key));
+        Ok(Offer { record, key, place, space, _held })
+    }
+
+    /// Fetches a file from those who keep it.
+    pub(super) async fn fetch(
+        &self,
+        key: &FileKey,
+        output: PathBuf,
+        keepers: &[Contact],
+    ) -> Result<PathBuf, RingError> {
+        let mut peers: Vec<Address> = Vec::new();
+        for address in keepers.iter().map(|keeper| Address::from(keeper.address)) {
+            if !peers.contains(&address) {
+                peers.push(address);
+            }
+        }
+        let (hash, kind, size): (ContentHash, ContentKind, u64) = (key.hash, key.kind, key.size);
+        let link = Link { hash, kind, name: key.name.clone(), size, invite: None, peers };
+        let request = FetchRequest {
+            what: What::Link(Box::new(link)),
+            output,
+            partial_dir: None,
+            afterwards: Afterwards::Leave,
+            case_clashes: CaseClashes::Allowed,
+        };
+        let fetched = self.means.fetch(&self.alone, request).await;
+        fetched.map(|fetched| fetched.path).map_err(failed_fetch)
+    }
+}
+
+/// A fetch that failed, in a ring's terms: a script tells a full disk from a liar by it.
+fn failed_fetch(error: FetchError) -> RingError {
+    let reason = error.to_string();
+    match error {
+        FetchError::NoSource { .. } => RingError::Unreachable { reason },
+        FetchError::Integrity { .. } | FetchError::Content { .. } => RingError::Integrity { reason },
+        FetchError::Disk { .. } => RingError::Write { reason },
+        _ => RingError::Other { reason },
+    }
 }
 
 /// The newest file of that name.
@@ -58,33 +124,6 @@ pub(super) fn best_of(space: Space, records: &[Offered], name: &RelPath) -> Opti
         .map(|(_, card)| card)
         .find(|card| card.kind == CardKind::Stored && card.key.name == *name)
         .map(|card| card.key)
-}
-
-pub(super) async fn fetch(
-    means: &Means,
-    alone: &Network,
-    key: &FileKey,
-    name: &RelPath,
-    output: PathBuf,
-    keepers: &[Contact],
-) -> Result<PathBuf, RingError> {
-    let mut peers: Vec<Address> = Vec::new();
-    for address in keepers.iter().map(|keeper| Address::from(keeper.address)) {
-        if !peers.contains(&address) {
-            peers.push(address);
-        }
-    }
-    let (hash, kind, size): (ContentHash, ContentKind, u64) = (key.hash, key.kind, key.size);
-    let link = Link { hash, kind, name: name.clone(), size, invite: None, peers };
-    let request = FetchRequest {
-        what: What::Link(Box::new(link)),
-        output,
-        partial_dir: None,
-        afterwards: Afterwards::Leave,
-        case_clashes: CaseClashes::Allowed,
-    };
-    let fetched = means.fetch(alone, request).await;
-    fetched.map(|fetched| fetched.path).map_err(|error| RingError::Other { reason: error.to_string() })
 }
 
 /// Copies a file that is kept here to where it is wanted. What stands there under the name stays.

@@ -1,6 +1,6 @@
 //! A guest's way into a ring: a line to one member that asks the ring on its behalf, and to another when that one is gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,14 +9,25 @@ use drizzle_net::{Dialer, Expect};
 use drizzle_ring::{Contact, Key, Offered, Record, RecordId, Space};
 use drizzle_wire::{Reply, RingFrame, Wish};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::backlog::Backlog;
 use super::error::RingError;
 use super::greet::{GreetError, Introduction};
 use super::line::{Line, LineNews};
+use crate::event::Event;
 
 /// An answer to a question that needs no file may take so long: a member goes round the dead in this time.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// One member may take so long to tell all the names that it keeps: they may be tens of thousands.
+const TELL_MAX: Duration = Duration::from_secs(120);
+/// Members that are tried for one question before it fails, one after the other was gone.
+const UNREACHABLE_MAX: usize = 2;
+/// How often somebody is asked again who is joining, after which pause: a join takes a second or two.
+const JOINING_MAX: usize = 10;
+const MOMENT: Duration = Duration::from_millis(500);
+/// More hops than this no question takes: a look-up asks 128 members at the most, and is made a few times.
+const HOPS_MAX: usize = 1024;
 /// To keep a file means to fetch it several times.
 const KEEP_MAX: Duration = Duration::from_secs(4 * 60 * 60);
 /// Members that are remembered, to go to when the present one is gone.
@@ -33,6 +44,8 @@ pub(crate) struct Guest {
 struct Inner {
     dialer: Dialer,
     introduction: Introduction,
+    backlog: Backlog,
+    events: mpsc::UnboundedSender<Event>,
     members: Mutex<Members>,
     /// Held while one is being opened, so that many questions at once open one.
     line: tokio::sync::Mutex<Option<GuestLine>>,
@@ -46,16 +59,41 @@ pub(crate) struct Found {
     pub(crate) records: Vec<Offered>,
 }
 
+/// How complete a walk round the ring was.
+#[derive(Debug, Default)]
+struct Walked {
+    /// Members that did not answer.
+    silent: usize,
+}
+
+impl Walked {
+    fn missed(&mut self, who: Contact, why: &str) {
+        tracing::debug!(target: "drizzle::ring", ?who, why, "a member does not tell what it keeps");
+        self.silent += 1;
+    }
+}
+
 impl Guest {
     /// A guest that knows these members. Nothing is sent yet.
-    pub(crate) fn new(dialer: Dialer, introduction: Introduction, members: Vec<Address>) -> Self {
+    pub(crate) fn new(
+        dialer: Dialer,
+        introduction: Introduction,
+        events: mpsc::UnboundedSender<Event>,
+        members: Vec<Address>,
+    ) -> Self {
         let (members, line) = (Mutex::new(Members::new(members)), tokio::sync::Mutex::new(None));
-        Self { inner: Arc::new(Inner { dialer, introduction, members, line }) }
+        let backlog = Backlog::default();
+        Self { inner: Arc::new(Inner { dialer, introduction, backlog, events, members, line }) }
     }
 
     /// How many positions the ring has.
     pub(crate) async fn space(&self) -> Result<Space, RingError> {
         Ok(self.line().await?.space)
+    }
+
+    /// Whether the member that is asked is reached by loopback, and so on this machine.
+    pub(crate) async fn is_loopback(&self) -> Result<bool, RingError> {
+        Ok(self.line().await?.line.reach.is_loopback())
     }
 
     /// The member that is asked, those before it and those behind it.
@@ -94,80 +132,131 @@ impl Guest {
         }
     }
 
-    /// Goes from member to member, as long as `visit` says so; each tells what names it keeps. False from `visit` ends it.
+    /// Goes from member to member, as long as `visit` says so; each tells what names it keeps. Those who do not answer are gone
+    /// round, and how many they are is told as an event. False from `visit` ends it.
     pub(crate) async fn walk(
         &self,
         members_max: usize,
-        mut visit: impl FnMut(Vec<Record>) -> bool,
+        visit: impl FnMut(Vec<Record>) -> bool,
     ) -> Result<(), RingError> {
-        let mut line = self.line().await?;
-        let first = line.host;
-        for _ in 0..members_max {
-            let mut after: Option<RecordId> = None;
-            loop {
-                let Reply::Listed { records, has_more } =
-                    line.ask(Wish::List { after }, ANSWER_MAX, |_, _| {}).await?
-                else {
-                    return Ok(());
-                };
-                let last = records.last().map(Record::id);
-                // A member that names what it named already would lead in a circle.
-                let goes_on = has_more && last.is_some() && last > after;
-                if !visit(records) {
-                    return Ok(());
-                }
-                if !goes_on {
-                    break;
-                }
-                after = last;
-            }
-            let Some(next) = self.next_after(&line, first).await? else { return Ok(()) };
-            line = next;
+        let Walked { silent } = self.walked(members_max, visit).await?;
+        if silent > 0 {
+            let members = if silent == 1 { "member" } else { "members" };
+            let reason =
+                format!("{silent} {members} of the ring did not answer: what nobody else keeps is missing");
+            // Nobody listening is no reason to stop.
+            let _ = self.inner.events.send(Event::Incomplete { reason });
         }
-        tracing::warn!(target: "drizzle::ring", members_max, "the ring has more members than are asked for a list");
         Ok(())
     }
 
-    /// A line to the first member behind this one that answers; none when the way has come round.
-    async fn next_after(&self, line: &GuestLine, first: Contact) -> Result<Option<GuestLine>, RingError> {
-        let Reply::Members { me, successors, .. } = line.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await?
-        else {
-            return Ok(None);
-        };
-        let space = line.space;
-        let way_of = |to: Contact| drizzle_ring::Arc { after: me.position, until: to.position };
-        for next in successors {
-            let passes_first = next == first || way_of(next).contains(first.position) || space != line.space;
-            if passes_first {
-                return Ok(None);
+    async fn walked(
+        &self,
+        members_max: usize,
+        mut visit: impl FnMut(Vec<Record>) -> bool,
+    ) -> Result<Walked, RingError> {
+        let (mut line, mut ahead) = self.beginning().await?;
+        let first = line.host;
+        let mut walked = Walked::default();
+        for _ in 0..members_max {
+            match timeout(TELL_MAX, told_by(&line, &mut visit))
+                .await
+                .unwrap_or(Err(RingError::late(TELL_MAX)))
+            {
+                Ok(true) => {}
+                Ok(false) => return Ok(walked),
+                Err(error) => walked.missed(line.host, &error.to_string()),
             }
-            if let Ok(line) = self.open(&next.address.into(), Expect::Peer(next.peer)).await {
-                return Ok(Some(line));
+            loop {
+                let Some(next) = self.next_of(&mut ahead, &line, first, &mut walked).await else {
+                    return Ok(walked);
+                };
+                line = next;
+                match line.members().await {
+                    Ok((_, successors)) => {
+                        ahead = successors.into();
+                        break;
+                    }
+                    // Those behind it are known from the one before.
+                    Err(error) => walked.missed(line.host, &error.to_string()),
+                }
             }
         }
-        Ok(None)
+        tracing::warn!(target: "drizzle::ring", members_max, "the ring has more members than are asked for a list");
+        Ok(walked)
+    }
+
+    /// A member that answers, and those behind it.
+    async fn beginning(&self) -> Result<(GuestLine, VecDeque<Contact>), RingError> {
+        let (line, reply) = self.answered(Wish::Members, ANSWER_MAX, |_, _| {}).await?;
+        let Reply::Members { successors, .. } = reply else { return Err(unexpected(&reply)) };
+        Ok((line, successors.into()))
+    }
+
+    /// A line to the first of those ahead that answers; none when the way has come round, or nobody does.
+    async fn next_of(
+        &self,
+        ahead: &mut VecDeque<Contact>,
+        line: &GuestLine,
+        first: Contact,
+        walked: &mut Walked,
+    ) -> Option<GuestLine> {
+        let at = line.host.position;
+        let is_round = |to: Contact| {
+            let way = drizzle_ring::Arc { after: at, until: to.position };
+            to == first || to.peer == line.host.peer || way.contains(first.position) && at != first.position
+        };
+        while let Some(next) = ahead.pop_front().filter(|next| !is_round(*next)) {
+            match self.open(&next.address.into(), Expect::Peer(next.peer)).await {
+                Ok(open) if open.space == line.space => return Some(open),
+                Ok(_) => walked.missed(next, "its ring has ids of another size"),
+                Err(error) => walked.missed(next, &error.to_string()),
+            }
+        }
+        None
     }
 
     async fn ask(
         &self,
         wish: Wish,
         patience: Duration,
-        mut hop: impl FnMut(Contact, Contact),
+        hop: impl FnMut(Contact, Contact),
     ) -> Result<Reply, RingError> {
-        let line = self.line().await?;
-        match line.ask(wish.clone(), patience, &mut hop).await {
-            // The member is gone, or about to go: another one will know.
-            Err(first @ (RingError::Unreachable { .. } | RingError::NotMember)) => {
-                self.give_up(&line).await;
-                match self.line().await {
-                    Ok(line) => line.ask(wish, patience, hop).await,
-                    // Nobody else is there: what the first said tells more.
-                    Err(RingError::Unreachable { .. }) => Err(first),
-                    Err(error) => Err(error),
+        self.answered(wish, patience, hop).await.map(|(_, reply)| reply)
+    }
+
+    /// Asks a member; who answered, and what. When it is gone, or about to go, another one is asked; when it is joining, it is
+    /// asked again after a moment, a few times.
+    async fn answered(
+        &self,
+        wish: Wish,
+        patience: Duration,
+        mut hop: impl FnMut(Contact, Contact),
+    ) -> Result<(GuestLine, Reply), RingError> {
+        let mut first = None;
+        let (mut unreachable, mut joining) = (0, 0);
+        while unreachable < UNREACHABLE_MAX && joining < JOINING_MAX {
+            let line = match self.line().await {
+                Ok(line) => line,
+                // Nobody else is there: what the first said tells more.
+                Err(RingError::Unreachable { .. }) if first.is_some() => break,
+                Err(error) => return Err(error),
+            };
+            match line.ask(wish.clone(), patience, &mut hop).await {
+                Err(error @ (RingError::Unreachable { .. } | RingError::NotMember)) => {
+                    self.give_up(&line).await;
+                    if matches!(error, RingError::NotMember) {
+                        joining += 1;
+                        sleep(MOMENT).await;
+                    } else {
+                        unreachable += 1;
+                    }
+                    first.get_or_insert(error);
                 }
+                other => return other.map(|reply| (line, reply)),
             }
-            other => other,
         }
+        Err(first.unwrap_or(RingError::NotMember))
     }
 
     async fn give_up(&self, line: &GuestLine) {
@@ -214,7 +303,7 @@ impl Guest {
         let met = self.inner.introduction.call(&self.inner.dialer, address, expect).await?;
         let (space, host) = (met.space, met.member.ok_or(GreetError::NoHello)?);
         let (sender, mut news) = mpsc::channel(NEWS_MAX);
-        let line = Line::open(met, sender, |news| news);
+        let line = Line::open(met, &self.inner.backlog, sender, |news| news);
         let calls: Calls = Arc::new(Mutex::new(Some(HashMap::new())));
         let of_reader = Arc::clone(&calls);
         tokio::spawn(async move {
@@ -286,7 +375,51 @@ struct GuestLine {
     last: Arc<std::sync::atomic::AtomicU64>,
 }
 
+/// Has a member tell all the names that it keeps; false when `visit` has enough.
+async fn told_by(line: &GuestLine, visit: &mut impl FnMut(Vec<Record>) -> bool) -> Result<bool, RingError> {
+    // In the order of the circle, in which members tell them.
+    let place = |id: RecordId| (line.space.place(&id.key), id);
+    let mut after: Option<RecordId> = None;
+    loop {
+        let reply = line.ask(Wish::List { after }, ANSWER_MAX, |_, _| {}).await?;
+        let Reply::Listed { records, has_more } = reply else { return Err(unexpected(&reply)) };
+        let last = records.last().map(Record::id);
+        // A member that names what it named already would lead in a circle.
+        let goes_on =
+            has_more && last.is_some_and(|last| after.is_none_or(|after| place(last) > place(after)));
+        if !visit(records) {
+            return Ok(false);
+        }
+        if !goes_on {
+            return Ok(true);
+        }
+        after = last;
+    }
+}
+
+/// A question's place on its line, which is given up with it.
+struct Asked<'a> {
+    calls: &'a Calls,
+    number: u64,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(calls) = lock(self.calls).as_mut() {
+            calls.remove(&self.number);
+        }
+    }
+}
+
 impl GuestLine {
+    /// Those before the member, and those behind it.
+    async fn members(&self) -> Result<(Vec<Contact>, Vec<Contact>), RingError> {
+        match self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await? {
+            Reply::Members { predecessors, successors, .. } => Ok((predecessors, successors)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     fn is_open(&self) -> bool {
         lock(&self.calls).is_some()
     }
@@ -301,13 +434,21 @@ impl GuestLine {
         let number = self.last.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (sender, mut replies) = mpsc::unbounded_channel();
         lock(&self.calls).as_mut().ok_or_else(gone)?.insert(number, sender);
+        let _asked = Asked { calls: &self.calls, number };
         if !self.line.say(RingFrame::Wish(number, wish)) {
             return Err(gone());
         }
+        let mut hops = 0;
         let asking = async {
             loop {
                 match replies.recv().await {
-                    Some(Reply::Hop { from, to }) => hop(from, to),
+                    Some(Reply::Hop { from, to }) => {
+                        hops += 1;
+                        if hops > HOPS_MAX {
+                            return Err(unexpected(&Reply::Hop { from, to }));
+                        }
+                        hop(from, to);
+                    }
                     Some(Reply::Failed { why, text }) => {
                         return Err(RingError::of_failure(why, text.as_str()));
                     }

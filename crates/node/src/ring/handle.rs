@@ -1,5 +1,6 @@
 //! The ways in which others speak to the driver.
 
+use drizzle_model::ContentHash;
 use drizzle_ring::{Contact, Key, Offered, OperationError, Position, Record, RecordId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +68,16 @@ impl RingHandle {
     /// Records of names that are kept here, and whether there are more.
     pub(crate) async fn list(&self, after: Option<RecordId>) -> Option<(Vec<Record>, bool)> {
         self.ask(|reply| Command::List { after, reply }).await
+    }
+
+    /// A file that is kept is gone or damaged.
+    pub(crate) async fn file_lost(&self, blob: ContentHash) {
+        let _ = self.happenings.send(Happening::FileLost(blob)).await;
+    }
+
+    /// A file that could not be read is served again.
+    pub(crate) async fn file_back(&self, blob: ContentHash) {
+        let _ = self.happenings.send(Happening::FileBack(blob)).await;
     }
 
     /// Leaves the ring, and waits until that is done.

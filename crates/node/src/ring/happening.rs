@@ -23,6 +23,12 @@ pub(crate) enum Happening {
     Command(Command),
     /// The attempt to get a file from a peer has ended.
     File { blob: ContentHash, from: PeerId, is_here: bool },
+    /// A file that is kept is gone or damaged.
+    FileLost(ContentHash),
+    /// It is there again.
+    FileBack(ContentHash),
+    /// What is kept was written down, which took so long.
+    Saved { took: Duration },
 }
 
 /// What the driver is asked for.
@@ -68,6 +74,8 @@ pub(crate) struct Neighbourhood {
     pub(crate) records: usize,
     pub(crate) files: usize,
     pub(crate) file_bytes: u64,
+    /// What it keeps for others at the most.
+    pub(crate) file_bytes_max: u64,
 }
 
 /// A member of a ring, as its owner knows it.

@@ -1,16 +1,37 @@
 //! What a member does for guests: for each wish it asks the ring, and answers.
 
+use std::sync::Arc;
+
 use drizzle_ring::{Contact, Key, Record, Space};
 use drizzle_wire::{ByeText, CardKind, Reply, RingFrame, Wish};
+use tokio::sync::Semaphore;
 
 use super::error::RingError;
 use super::handle::RingHandle;
 use super::line::Line;
 use super::naming::card_of;
+use super::reach::is_of_one_machine;
 use super::vault::Vault;
 
-/// The largest file that is taken over for a guest: what a peer keeps for one publisher by default.
-const FILE_BYTES_MAX: u64 = 16 << 30;
+/// What is done for all guests at a time. The machine does twice as much: so there is always room for the node's own, and nobody
+/// waits behind thousands of wishes.
+const WISHES_MAX: usize = 96;
+/// Files that are placed for guests at a time. That may take long, so they have a bound of their own.
+const PLACED_MAX: usize = 64;
+
+/// How much is done for guests at a time. Clones count the same.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    wishes: Arc<Semaphore>,
+    placed: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { wishes: semaphore(WISHES_MAX), placed: semaphore(PLACED_MAX) }
+    }
+}
 
 /// Grants wishes. Clones are the same.
 #[derive(Clone)]
@@ -21,6 +42,7 @@ pub(crate) struct Host {
     pub(crate) me: Contact,
     /// How many peers should keep each record.
     pub(crate) replicas: usize,
+    pub(crate) turns: Turns,
 }
 
 impl Host {
@@ -30,6 +52,11 @@ impl Host {
             let _ = line.say(RingFrame::Reply(number, reply));
         };
         let hop = |from: Contact, to: Contact| say(Reply::Hop { from, to });
+        // Nobody closes the semaphores.
+        let _turn = match wish {
+            Wish::Keep(_) => None,
+            _ => self.turns.wishes.acquire().await.ok(),
+        };
         let granted = match wish {
             Wish::Members => self.members().await,
             Wish::Find(key) => self.find(key, hop).await,
@@ -86,18 +113,19 @@ impl Host {
         if card.kind != CardKind::Stored || publisher != line.peer {
             return Err(not_taken("it is no file of the one who asks"));
         }
-        if card.key.size > FILE_BYTES_MAX {
-            return Err(not_taken("it is larger than what a peer keeps for one publisher"));
-        }
         let kept = self.ring.state().await.ok_or(RingError::NotMember)?.file_bytes;
         let Some(_room) = self.vault.reserve(publisher, card.key.size, kept) else {
             return Err(not_taken("the member that was asked has no more room for it"));
         };
         let _pin = self.vault.pin(card.key.hash, None);
-        let addresses = card.addresses.iter().map(|&address| address.into()).collect();
+        // Another machine's loopback is not this one's, and what listens there is nothing to a guest.
+        let is_near = line.reach.is_loopback();
+        let reached = card.addresses.iter().filter(|address| is_near || !is_of_one_machine(address.ip()));
+        let addresses = reached.map(|&address| address.into()).collect();
         if !self.vault.take_over(publisher, (card.key.hash, card.key.size), addresses).await {
             return Err(not_taken("the file could not be fetched from the one who asks"));
         }
+        let _turn = self.turns.placed.acquire().await.ok();
         let at = self.ring.store(record, hop).await?;
         Ok(Reply::Kept { by: self.me, at })
     }

@@ -14,11 +14,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::backlog::{Backlog, LineBacklog, Waiting};
 use super::greet::Met;
+use super::reach::Reach;
 use super::standing::context;
 
-/// Frames that may wait for a slow reader; more, and the line is given up.
+/// Frames that may wait for a slow reader, besides the bound on their bytes; more, and the line is given up.
 const FRAMES_WAITING_MAX: usize = 256;
+/// So many bytes are written at once at the most, or one frame.
+const WRITE_BYTES_MAX: usize = 256 << 10;
 /// A frame that does not go out for so long: the other side has stopped reading.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,34 +50,42 @@ pub(crate) enum LineNews {
 pub(crate) struct Line {
     pub(crate) peer: PeerId,
     pub(crate) member: Option<Contact>,
-    frames: mpsc::Sender<RingFrame>,
+    pub(crate) reach: Reach,
+    space: Space,
+    backlog: LineBacklog,
+    frames: mpsc::Sender<Waiting>,
 }
 
 impl Line {
     /// Puts a connection to use. What comes is given to `news` in its order, the end at last.
     pub(crate) fn open<T: Send + 'static>(
         met: Met,
+        backlog: &Backlog,
         news: mpsc::Sender<T>,
         wrap: impl Fn(LineNews) -> T + Send + Sync + 'static,
     ) -> Self {
         let Met { connection, peer, member, space, .. } = met;
         let (frames, taken) = mpsc::channel(FRAMES_WAITING_MAX);
+        let reach = Reach::of(&connection);
         let (reader, writer) = connection.into_split();
         tokio::spawn(async move {
             let end = tokio::select! {
-                end = read(reader, space, &news, &wrap) => end,
+                end = read(reader, (space, reach), &news, &wrap) => end,
                 end = write(writer, space, taken) => end,
             };
             // When the other end of the channel is gone there is nobody to tell.
             let _ = news.send(wrap(LineNews::Down(end))).await;
         });
-        Self { peer, member, frames }
+        Self { peer, member, reach, space, backlog: backlog.line(), frames }
     }
 
     /// Says something; false when the line takes no more.
     #[must_use]
-    pub(crate) fn say(&self, frame: RingFrame) -> bool {
-        self.frames.try_send(frame).is_ok()
+    pub(crate) fn say(&self, mut frame: RingFrame) -> bool {
+        frame.each_contact(|contact| self.reach.name(contact));
+        let mut bytes = Vec::new();
+        frame.encode(self.space, &mut bytes);
+        self.backlog.wait(bytes).is_some_and(|waiting| self.frames.try_send(waiting).is_ok())
     }
 
     /// Waits until nothing more can be said.
@@ -84,7 +96,7 @@ impl Line {
 
 async fn read<T>(
     mut reader: ReadHalf,
-    space: Space,
+    (space, reach): (Space, Reach),
     news: &mpsc::Sender<T>,
     wrap: &(impl Fn(LineNews) -> T + Sync),
 ) -> LineEnd {
@@ -92,7 +104,8 @@ async fn read<T>(
     loop {
         match read_frame(&mut reader, space, &mut body).await {
             Ok(RingFrame::Bye { .. }) => return LineEnd::Goodbye,
-            Ok(frame) => {
+            Ok(mut frame) => {
+                frame.each_contact(|contact| reach.understand(contact));
                 if news.send(wrap(LineNews::Frame(Box::new(frame)))).await.is_err() {
                     return LineEnd::Goodbye;
                 }
@@ -121,13 +134,18 @@ async fn read_frame(reader: &mut ReadHalf, space: Space, body: &mut Vec<u8>) -> 
     Ok(RingFrame::decode(body, context(space))?)
 }
 
-async fn write(mut writer: WriteHalf, space: Space, mut frames: mpsc::Receiver<RingFrame>) -> LineEnd {
+async fn write(mut writer: WriteHalf, space: Space, mut frames: mpsc::Receiver<Waiting>) -> LineEnd {
     let mut bytes = Vec::new();
-    while let Some(frame) = frames.recv().await {
+    while let Some(first) = frames.recv().await {
         bytes.clear();
-        frame.encode(space, &mut bytes);
-        while let Ok(frame) = frames.try_recv() {
-            frame.encode(space, &mut bytes);
+        bytes.extend_from_slice(&first.bytes);
+        // What waits counts until it is written.
+        let mut written = vec![first];
+        while bytes.len() < WRITE_BYTES_MAX
+            && let Ok(waiting) = frames.try_recv()
+        {
+            bytes.extend_from_slice(&waiting.bytes);
+            written.push(waiting);
         }
         if !write_all(&mut writer, &bytes).await {
             return LineEnd::Broken;

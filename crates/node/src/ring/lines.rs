@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use drizzle_model::PeerId;
-use drizzle_ring::{Contact, Message};
+use drizzle_ring::{Answer, Ask, Contact, Message};
 use drizzle_wire::RingFrame;
 use tokio::sync::Semaphore;
 
+use super::backlog::Backlog;
 use super::line::{Line, LineId};
 
 /// Lines to members that stay open. A node speaks regularly to its neighbours and fingers: some forty in a ring of thousands.
@@ -18,6 +19,9 @@ const GUESTS_MAX: usize = 512;
 const WISHES_MAX: usize = 64;
 /// What may wait for one call to be answered.
 const WAITING_MAX: usize = 64;
+/// Records that may wait for calls to be answered, of all together, each of some 1.3 KiB at the most. What finds no room is not
+/// said: the machine asks again, or compares again later.
+const RECORDS_WAITING_MAX: usize = 16_384;
 
 struct Entry {
     line: Line,
@@ -41,6 +45,7 @@ pub(super) struct Lines {
     by_peer: HashMap<PeerId, Vec<LineId>>,
     /// What is to be said to those who are being called.
     calling: HashMap<PeerId, Vec<RingFrame>>,
+    pub(super) backlog: Backlog,
     clock: u64,
     last_id: u64,
 }
@@ -121,17 +126,23 @@ impl Lines {
             // It does not read: the machine's time-outs judge the peer, the line is given up.
             self.remove(id);
         }
+        let waits = self.records_waiting() + records_in(&frame) <= RECORDS_WAITING_MAX;
         match self.calling.get_mut(&to.peer) {
-            Some(waiting) if waiting.len() < WAITING_MAX => {
+            Some(waiting) if waits && waiting.len() < WAITING_MAX => {
                 waiting.push(frame);
                 Way::Waits
             }
             Some(_) => Way::Waits,
             None => {
-                self.calling.insert(to.peer, vec![frame]);
+                let waiting = if waits { vec![frame] } else { Vec::new() };
+                self.calling.insert(to.peer, waiting);
                 Way::Call
             }
         }
+    }
+
+    fn records_waiting(&self) -> usize {
+        self.calling.values().flatten().map(records_in).sum()
     }
 
     /// Notes that a peer is being called although nothing is to be said.
@@ -151,5 +162,15 @@ impl Lines {
         self.by_peer.clear();
         self.calling.clear();
         count
+    }
+}
+
+/// Of all that members say records alone are large.
+fn records_in(frame: &RingFrame) -> usize {
+    match frame {
+        RingFrame::Message(
+            Message::Ask(_, Ask::Put(offers)) | Message::Answer(_, Answer::Records(offers)),
+        ) => offers.len(),
+        _ => 0,
     }
 }

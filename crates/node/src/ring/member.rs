@@ -1,27 +1,22 @@
 //! A member of a ring, as its owner uses it.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use drizzle_model::{Invite, RelPath};
-use drizzle_net::Identity;
 use drizzle_ring::{Contact, Space};
 use tokio::task::JoinHandle;
 
 use super::error::RingError;
-use super::filing::{best_of, copy_out, fetch, hashed, peer_of, stored_record};
+use super::filing::{Filer, best_of, copy_out, peer_of};
 use super::handle::RingHandle;
 use super::happening::{Neighbourhood, RingPeer};
 use super::naming::stored_key;
 use super::outcome::{RingReceived, RingState, RingStored};
-use super::serve::FileServer;
-use super::standing::{RingId, RingSecret};
+use super::standing::RingSecret;
 use super::surroundings::Surroundings;
 use super::vault::Vault;
-use crate::fetch::Means;
-use crate::network::Network;
 
 /// How often a ticket is issued anew; it lives a day.
 const TICKET_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -31,16 +26,11 @@ const TICKET_EVERY: Duration = Duration::from_secs(60 * 60);
 pub struct RingNode {
     pub(super) ring: RingHandle,
     pub(super) vault: Vault,
-    pub(super) server: FileServer,
-    pub(super) means: Means,
-    /// Where nobody is asked and nothing is told: what the ring keeps is found by the ring.
-    pub(super) alone: Network,
-    pub(super) identity: Identity,
+    pub(super) filer: Filer,
     pub(super) invite: Invite,
     pub(super) space: Space,
     pub(super) replicas: usize,
     pub(super) me: Contact,
-    pub(super) addresses: Vec<SocketAddr>,
     /// Held as long as tickets are needed.
     pub(super) _ticket: Arc<Ticketing>,
     /// Held for its lock: two nodes on one state would each take the other's files for leftovers.
@@ -81,11 +71,12 @@ impl RingNode {
 
     /// Where it stands; none while it joins and when it has left.
     pub async fn state(&self) -> Option<RingState> {
-        let Neighbourhood { me, predecessors, successors, records, files, file_bytes, .. } =
-            self.ring.state().await.filter(|state| state.is_member)?;
+        let state = self.ring.state().await.filter(|state| state.is_member)?;
+        let Neighbourhood { me, predecessors, successors, records, files, file_bytes, .. } = state;
         let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(self.space, *one)).collect();
         let (predecessors, successors) = (all(predecessors), all(successors));
-        Some(RingState { me: peer_of(self.space, me), predecessors, successors, records, files, file_bytes })
+        let (me, file_bytes_max) = (peer_of(self.space, me), Some(state.file_bytes_max));
+        Some(RingState { me, predecessors, successors, records, files, file_bytes, file_bytes_max })
     }
 
     /// Places a file at the closest successor of its key and the peers behind it (S3.5).
@@ -95,20 +86,13 @@ impl RingNode {
         name: RelPath,
         mut hop: impl FnMut(RingPeer, RingPeer) + Send,
     ) -> Result<RingStored, RingError> {
-        let shared = hashed(&self.server, path, name).await?;
-        let content = shared.content();
-        let _held = self.server.serve(&shared).await.ok_or(RingError::NotMember)?;
-        let source = std::path::absolute(path).map_err(|error| RingError::disk(path, &error))?;
-        let _pin = self.vault.pin(content.hash(), Some(source));
-        let record = stored_record(&self.identity, self.space, content, &self.addresses)?;
         let space = self.space;
-        let place = RingId::new(space, space.place(&record.id().key));
+        let offer = self.filer.offer(space, path, name).await?;
+        let source = std::path::absolute(path).map_err(|error| RingError::disk(path, &error))?;
+        let _pin = self.vault.pin(offer.record.id().subject, Some(source));
+        let record = offer.record.clone();
         let at = self.ring.store(record, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
-        Ok(RingStored {
-            key: content.key(),
-            place,
-            at: at.into_iter().map(|one| peer_of(space, one)).collect(),
-        })
+        Ok(offer.stored(at))
     }
 
     /// Fetches a file that the ring keeps (S3.6), straight from those who keep it.
@@ -130,7 +114,7 @@ impl RingNode {
         keepers.extend(
             self.ring.look_up(space.place(&key)).await.unwrap_or_default().into_iter().take(self.replicas),
         );
-        let path = fetch(&self.means, &self.alone, &wanted, name, output, &keepers).await?;
+        let path = self.filer.fetch(&wanted, output, &keepers).await?;
         Ok(RingReceived { key: wanted, by: peer_of(space, by), path, is_own: false })
     }
 

@@ -104,5 +104,7 @@ pub(crate) fn card_of(space: Space, record: &Record) -> Option<(PeerId, RingCard
     let card = RingCard::decode(&content.value, publisher).ok()?;
     let is_stored = content.blob_bytes == Some(card.key.size) && content.id.subject == card.key.hash;
     let fits = key_of(space, &card) == content.id.key && (card.kind != CardKind::Stored || is_stored);
-    fits.then_some((publisher, card))
+    // Keepers look at the rank alone, and refuse one of the future.
+    let is_dated = content.rank == card.mtime.seconds();
+    (fits && is_dated).then_some((publisher, card))
 }

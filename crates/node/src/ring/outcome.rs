@@ -46,4 +46,6 @@ pub struct RingState {
     pub files: usize,
     /// Their bytes.
     pub file_bytes: u64,
+    /// Bytes of files that it keeps at the most; none when that is for it alone to know.
+    pub file_bytes_max: Option<u64>,
 }

@@ -4,16 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use drizzle_model::{NetworkId, RelPath};
-use drizzle_store::{Index, Progress, Shared, Source};
-use drizzle_wire::ChannelKind;
+use drizzle_store::{Index, Progress, Shared};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::content_key::ContentKey;
 use crate::error::ShareError;
 use crate::hub_handle::{Held, HubHandle};
-use crate::input::NewContent;
-use crate::share::sizes_of;
+use crate::input::ContentEvent;
+use crate::share::contents_of;
 
 /// What is needed to serve files.
 #[derive(Clone)]
@@ -31,24 +29,16 @@ impl FileServer {
         Ok(Arc::new(spawn_blocking(hashing).await.map_err(|_| ShareError::Closing)??))
     }
 
-    /// Serves it. That it has changed shows when it is read, and nobody need be told sooner.
-    pub(crate) async fn serve(&self, shared: &Arc<Shared>) -> Option<Held> {
-        let content = shared.content();
-        let (watcher, _) = mpsc::unbounded_channel();
+    /// Serves it. That it has changed shows when it is read; then the watcher hears of it.
+    pub(crate) async fn serve(
+        &self,
+        shared: &Arc<Shared>,
+        watcher: &mpsc::UnboundedSender<ContentEvent>,
+    ) -> Option<Held> {
         let mut held = Held::new(self.hub.clone());
-        let served = NewContent {
-            key: ContentKey { network: self.network, hash: content.hash(), kind: ChannelKind::Bytes },
-            size: content.size(),
-            metadata: content.metadata(),
-            sizes: sizes_of(content),
-            have: shared.have(),
-            source: Arc::clone(shared) as Arc<dyn Source>,
-            hashes: content.chunk_hashes().cloned().map(Arc::new),
-            download: None,
-            watcher,
-            banned: Vec::new(),
-        };
-        held.add(served).await?;
+        for content in contents_of(self.network, shared, watcher) {
+            held.add(content).await?;
+        }
         Some(held)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drizzle_model::{ContentHash, Invite, Place as InvitePlace};
 use drizzle_net::Expect;
-use drizzle_ring::{Config, Contact, Input, Ring, Space};
+use drizzle_ring::{Config, Contact, Input, Quotas, Ring, Space};
 use drizzle_tracker::own_addresses;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -16,22 +16,26 @@ use super::door::{Entrance, RingDoor};
 use super::driver::{self, Driver};
 use super::entry::{own_secret, secret_of};
 use super::error::RingError;
+use super::filing::Filer;
 use super::greet::{GreetError, Introduction, Met, Place, contact_of};
 use super::handle::RingHandle;
 use super::happening::RingEvent;
-use super::host::Host;
+use super::host::{Host, Turns};
 use super::member::{RingNode, keep_ticket};
 use super::memory::Memory;
 use super::serve::FileServer;
 use super::standing::{Door, RingSecret, dialable, version_now};
 use super::surroundings::{Surroundings, own_socket_addresses};
-use super::vault::{Leftovers, Vault};
+use super::vault::{Equipment, Leftovers, Vault};
+use super::vigil::watch_over;
 use crate::fetch::Means;
 use crate::membership::unix_s;
 use crate::network::Network;
 
 /// What waits for the driver. Whoever sends more waits.
 const HAPPENINGS_MAX: usize = 1024;
+/// Files that wait to be looked into since their server found them changed; what finds no place is found by the next look.
+const SUSPECTS_MAX: usize = 64;
 /// How long a source of a file to be kept may be silent.
 const KEEP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,6 +54,8 @@ pub struct RingSettings {
     pub successors: usize,
     /// How many peers keep each record and file.
     pub replicas: usize,
+    /// Bytes of files that are kept for others at the most; a quarter of it for one publisher.
+    pub quota_bytes: u64,
 }
 
 /// Takes a place in a ring. That it is taken, or why not, comes as an event.
@@ -93,13 +99,17 @@ pub(crate) async fn start(
     let (memory, is_sure) = Memory::open(of_ring.join("records")).map_err(disk)?;
     let wanted: Vec<ContentHash> = memory.left().iter().map(|record| record.id().subject).collect();
     let left = Leftovers { wanted: &wanted, is_sure };
-    let vault = Vault::new(&of_ring, alone.clone(), means, server.clone(), left).map_err(disk)?;
+    let quotas = Quotas::default().with_blob_bytes(settings.quota_bytes);
+    let (suspects, suspected) = mpsc::channel(SUSPECTS_MAX);
+    let equipment = Equipment { network: alone.clone(), means, server: server.clone(), quotas, suspects };
+    let vault = Vault::new(&of_ring, equipment, left).map_err(disk)?;
 
     let (happenings, happened) = mpsc::channel(HAPPENINGS_MAX);
     let ring = RingHandle::new(happenings.clone());
     let (events, told) = mpsc::unbounded_channel();
     let replicas = settings.replicas;
-    let host = Host { ring: ring.clone(), vault: vault.clone(), space: place.space, me, replicas };
+    let (turns, space) = (Turns::default(), place.space);
+    let host = Host { ring: ring.clone(), vault: vault.clone(), space, me, replicas, turns };
     let entrance = Entrance { introduction: introduction.clone(), secret, ring: ring.clone() };
     if door.0.set(entrance).is_err() {
         return Err(RingError::Other { reason: "this node is in a ring already".into() });
@@ -113,6 +123,7 @@ pub(crate) async fn start(
         host,
         events,
         memory: memory.clone(),
+        file_bytes_max: settings.quota_bytes,
     };
     let driver = Driver::new(machine, place.space, origin, of_driver, happenings);
     let begin = match first.as_ref().and_then(|met| met.member) {
@@ -121,18 +132,15 @@ pub(crate) async fn start(
     };
     tokio::spawn(driver.run(happened, first, begin));
     tokio::spawn(bring_back(ring.clone(), vault.clone(), memory, AGAIN_FIRST));
+    tokio::spawn(watch_over(vault.clone(), ring.clone(), suspected));
     let node = RingNode {
         ring,
         vault,
-        server,
-        means: around.means,
-        alone,
-        identity: around.identity,
+        filer: Filer { server, means: around.means, alone, identity: around.identity, addresses },
         invite,
         space: place.space,
         replicas,
         me,
-        addresses,
         _ticket: ticket,
         _lock: lock,
     };
@@ -235,6 +243,7 @@ fn config(me: Contact, space: Space, settings: &RingSettings) -> Config {
         successors: settings.successors,
         replicas: settings.replicas,
         ping: settings.ping,
+        quotas: Quotas::default().with_blob_bytes(settings.quota_bytes),
         unix_seconds_at_origin: unix_s(),
         ..Config::new(me, u64::from_le_bytes(seed) ^ version_now())
     }

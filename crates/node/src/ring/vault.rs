@@ -8,21 +8,27 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drizzle_model::{Address, ContentHash, ContentKind, Link, PeerId, RelPath};
 use drizzle_ring::{Contact, Quotas};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::error::FetchError;
 use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
 use crate::hub_handle::Held;
+use crate::input::ContentEvent;
 use crate::network::Network;
 
+use super::copy::{Look, Read, read};
+use super::liars::Liars;
 use super::serve::FileServer;
 
 /// Files that are fetched at a time for keeping: more would only share the same link.
+///
+/// Of one source there is one at a time: nobody who offers what it does not give holds all places.
 const FETCHES_MAX: usize = 4;
 /// Files that are taken over from guests at a time, one of each. They have places of their own: no guest stops a repair.
 const GUESTS_MAX: usize = 2;
@@ -48,7 +54,13 @@ struct Inner {
     fetches: Semaphore,
     guests: Semaphore,
     /// Whose file is taken over, or waits to be.
-    turns: Mutex<HashMap<PeerId, Arc<tokio::sync::Mutex<()>>>>,
+    guest_turns: Turns,
+    /// Of whom something is fetched, or waits to be.
+    source_turns: Turns,
+    quotas: Quotas,
+    liars: Liars,
+    /// Files that their server found changed, for whoever watches.
+    suspects: mpsc::Sender<ContentHash>,
     /// Bytes that are promised to guests, until the machine counts them.
     reserved: Mutex<HashMap<PeerId, u64>>,
 }
@@ -62,7 +74,30 @@ struct Entry {
     /// Where the owner has it, until it is copied.
     source: Option<PathBuf>,
     /// It is in the folder, and served.
-    held: Option<Held>,
+    held: Option<Kept>,
+    /// It is in the folder, and could not be read.
+    is_unreadable: bool,
+}
+
+struct Kept {
+    _held: Held,
+    look: Look,
+    read_at: Instant,
+}
+
+/// One at a time, for each peer.
+#[derive(Default)]
+struct Turns(Mutex<HashMap<PeerId, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    async fn of(&self, peer: PeerId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = lock(&self.0);
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry(peer).or_default())
+        };
+        turn.lock_owned().await
+    }
 }
 
 impl Entry {
@@ -86,8 +121,31 @@ pub(crate) enum Adopted {
     Here,
     /// There is none.
     Missing,
-    /// It cannot be read now, or is not what its name says.
+    /// It cannot be read now.
     Unreadable,
+    /// It is not what its name says, and was put aside.
+    Damaged,
+}
+
+/// What came of looking into a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Examined {
+    /// Nothing new.
+    AsBefore,
+    /// It was served, and is no more.
+    Lost,
+    /// It was not served, and is now.
+    Back,
+}
+
+/// What a vault needs besides its folder.
+pub(crate) struct Equipment {
+    pub(crate) network: Network,
+    pub(crate) means: Means,
+    pub(crate) server: FileServer,
+    pub(crate) quotas: Quotas,
+    /// Who hears of files that their server found changed.
+    pub(crate) suspects: mpsc::Sender<ContentHash>,
 }
 
 /// Bytes that are promised, until this is dropped.
@@ -105,13 +163,8 @@ pub(crate) struct Pin {
 
 impl Vault {
     /// A vault in a ring's folder. Of what an earlier process left there only what is wanted stays.
-    pub(crate) fn new(
-        of_ring: &Path,
-        network: Network,
-        means: Means,
-        server: FileServer,
-        left: Leftovers<'_>,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(of_ring: &Path, equipment: Equipment, left: Leftovers<'_>) -> std::io::Result<Self> {
+        let Equipment { network, means, server, quotas, suspects } = equipment;
         let (folder, partial) = (of_ring.join("files"), of_ring.join("partial"));
         clear_folders(&folder, &partial, &left)?;
         let mut entries: HashMap<ContentHash, Entry> = HashMap::new();
@@ -127,7 +180,11 @@ impl Vault {
             entries: Mutex::new(entries),
             fetches: Semaphore::new(FETCHES_MAX),
             guests: Semaphore::new(GUESTS_MAX),
-            turns: Mutex::default(),
+            guest_turns: Turns::default(),
+            source_turns: Turns::default(),
+            quotas,
+            liars: Liars::default(),
+            suspects,
             reserved: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -162,9 +219,22 @@ impl Vault {
             entry.source.clone()
         };
         let Some(source) = source else { return false };
-        let target = self.path_of(blob);
-        let copied = spawn_blocking(move || fs::copy(source, target)).await;
-        matches!(copied, Ok(Ok(_))) && self.take_up(blob).await
+        // What an earlier process left is not written over.
+        if self.take_up(blob).await {
+            return true;
+        }
+        let (beside, target) = (self.inner.partial.join(format!("{blob}.own")), self.path_of(blob));
+        let copying = move || {
+            let copied = fs::copy(source, &beside);
+            // Its owner may have changed it since it was hashed.
+            let is_right = copied.is_ok() && matches!(read(&beside, blob), Read::Right(_));
+            let is_there = is_right && fs::rename(&beside, target).is_ok();
+            if !is_there {
+                let _ = fs::remove_file(&beside);
+            }
+            is_there
+        };
+        spawn_blocking(copying).await.unwrap_or(false) && self.take_up(blob).await
     }
 
     /// Serves a file that an earlier process left.
@@ -173,9 +243,87 @@ impl Vault {
             return Adopted::Here;
         }
         match self.path_of(blob).try_exists() {
-            Ok(false) => Adopted::Missing,
-            Ok(true) if self.take_up(blob).await => Adopted::Here,
-            _ => Adopted::Unreadable,
+            Ok(false) => return Adopted::Missing,
+            // What the index knows is not read again.
+            Ok(true) if self.take_up(blob).await => return Adopted::Here,
+            _ => {}
+        }
+        match self.read(blob).await {
+            Read::Gone => Adopted::Missing,
+            Read::Right(_) | Read::Unreadable => Adopted::Unreadable,
+            Read::Wrong => {
+                self.put_aside(blob);
+                Adopted::Damaged
+            }
+        }
+    }
+
+    async fn read(&self, blob: ContentHash) -> Read {
+        let path = self.path_of(blob);
+        spawn_blocking(move || read(&path, blob)).await.unwrap_or(Read::Unreadable)
+    }
+
+    /// What is not what its name says is of no use to the ring; its owner may want what is left of it.
+    fn put_aside(&self, blob: ContentHash) {
+        let (path, aside) = (self.path_of(blob), self.inner.folder.join("aside"));
+        let moved = fs::create_dir_all(&aside).and_then(|()| fs::rename(&path, aside.join(blob.to_string())));
+        if let Err(error) = moved {
+            tracing::warn!(target: "drizzle::ring", path = %path.display(), %error, "cannot put a damaged file aside");
+        }
+    }
+
+    /// Files that look otherwise than when they were read last, and those that could not be read.
+    pub(crate) async fn looking_otherwise(&self) -> Vec<ContentHash> {
+        let looks: Vec<(ContentHash, Option<Look>)> = {
+            let entries = self.entries();
+            let of_interest = entries.iter().filter(|(_, entry)| entry.held.is_some() || entry.is_unreadable);
+            of_interest.map(|(&blob, entry)| (blob, entry.held.as_ref().map(|kept| kept.look))).collect()
+        };
+        let vault = self.clone();
+        let looking = move || {
+            let is_other = |&(blob, look): &(ContentHash, Option<Look>)| {
+                look.is_none() || Look::at(&vault.path_of(blob)) != look
+            };
+            looks.into_iter().filter(is_other).map(|(blob, _)| blob).collect()
+        };
+        spawn_blocking(looking).await.unwrap_or_default()
+    }
+
+    /// The file that was not read for the longest time, if that is longer than so.
+    pub(crate) fn longest_unread(&self, than: Duration) -> Option<ContentHash> {
+        let entries = self.entries();
+        let read = entries.iter().filter_map(|(&blob, entry)| Some((blob, entry.held.as_ref()?.read_at)));
+        let (blob, read_at) = read.min_by_key(|(_, read_at)| *read_at)?;
+        (read_at.elapsed() > than).then_some(blob)
+    }
+
+    /// Reads a file that is kept. What is not what its name says is not served any more.
+    pub(crate) async fn examine(&self, blob: ContentHash) -> Examined {
+        let was_held = match self.entries().get(&blob) {
+            Some(entry) if entry.held.is_some() || entry.is_unreadable => entry.held.is_some(),
+            _ => return Examined::AsBefore,
+        };
+        let found = self.read(blob).await;
+        if let Some(entry) = self.entries().get_mut(&blob) {
+            entry.is_unreadable = found == Read::Unreadable;
+            match (&mut entry.held, found) {
+                (Some(kept), Read::Right(look)) if kept.look == look => {
+                    kept.read_at = Instant::now();
+                    return Examined::AsBefore;
+                }
+                (held, _) => *held = None,
+            }
+        } else {
+            return Examined::AsBefore;
+        }
+        if found == Read::Wrong {
+            self.put_aside(blob);
+        }
+        let is_served = matches!(found, Read::Right(_)) && self.take_up(blob).await;
+        match (was_held, is_served) {
+            (true, false) => Examined::Lost,
+            (false, true) => Examined::Back,
+            _ => Examined::AsBefore,
         }
     }
 
@@ -191,6 +339,10 @@ impl Vault {
     /// Fetches a file from a member, for keeping.
     pub(crate) async fn fetch(&self, blob: ContentHash, bytes: u64, from: Contact) -> bool {
         self.entries().entry(blob).or_default().is_kept = true;
+        if self.inner.liars.has(blob, from.peer) {
+            return false;
+        }
+        let _turn = self.inner.source_turns.of(from.peer).await;
         // The semaphore is never closed.
         let Ok(_place) = self.inner.fetches.acquire().await else { return false };
         self.obtain(blob, bytes, vec![from.address.into()]).await
@@ -198,7 +350,7 @@ impl Vault {
 
     /// Promises room for a guest's file, beside what is kept already; none when there is none.
     pub(crate) fn reserve(&self, guest: PeerId, bytes: u64, kept: u64) -> Option<Reserved> {
-        let quotas = Quotas::default();
+        let quotas = &self.inner.quotas;
         let mut reserved = lock(&self.inner.reserved);
         let (own, all) = (reserved.get(&guest).copied().unwrap_or_default(), reserved.values().sum::<u64>());
         let fits = own.saturating_add(bytes) <= quotas.blob_bytes_per_publisher_max
@@ -217,12 +369,7 @@ impl Vault {
         key: (ContentHash, u64),
         peers: Vec<Address>,
     ) -> bool {
-        let turn = {
-            let mut turns = lock(&self.inner.turns);
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry(guest).or_default())
-        };
-        let _turn = turn.lock().await;
+        let _turn = self.inner.guest_turns.of(guest).await;
         // The semaphore is never closed.
         let Ok(_place) = self.inner.guests.acquire().await else { return false };
         self.obtain(key.0, key.1, peers).await
@@ -250,6 +397,9 @@ impl Vault {
                 false
             }
             Ok(Err(error)) => {
+                if let FetchError::Integrity { peers, .. } = &error {
+                    peers.iter().for_each(|&peer| self.inner.liars.add(blob, peer));
+                }
                 tracing::debug!(target: "drizzle::ring", %error, "a file was not given");
                 false
             }
@@ -263,10 +413,15 @@ impl Vault {
         if shared.content().hash() != blob {
             return false;
         }
-        let Some(held) = self.inner.server.serve(&shared).await else { return false };
+        let (watcher, changes) = mpsc::unbounded_channel();
+        let Some(held) = self.inner.server.serve(&shared, &watcher).await else { return false };
+        // One that is gone again already is found by the next look.
+        let Some(look) = Look::at(&self.path_of(blob)) else { return false };
+        tokio::spawn(suspect_changes(blob, changes, self.inner.suspects.clone()));
         let mut entries = self.entries();
         let entry = entries.entry(blob).or_default();
-        (entry.source, entry.held) = (None, Some(held));
+        (entry.source, entry.is_unreadable) = (None, false);
+        entry.held = Some(Kept { _held: held, look, read_at: Instant::now() });
         // Meanwhile nobody may want it any more.
         self.clear(&mut entries, blob);
         entries.contains_key(&blob)
@@ -296,6 +451,20 @@ impl Vault {
 
     fn entries(&self) -> MutexGuard<'_, HashMap<ContentHash, Entry>> {
         lock(&self.inner.entries)
+    }
+}
+
+/// Has a file looked into that its server found changed, until it is not served any more.
+async fn suspect_changes(
+    blob: ContentHash,
+    mut changes: mpsc::UnboundedReceiver<ContentEvent>,
+    suspects: mpsc::Sender<ContentHash>,
+) {
+    while let Some(event) = changes.recv().await {
+        if matches!(event, ContentEvent::Changed { .. }) {
+            // One of many is found by the next look all the same.
+            let _ = suspects.try_send(blob);
+        }
     }
 }
 

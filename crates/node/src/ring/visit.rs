@@ -1,35 +1,28 @@
 //! A guest of a ring that gives files to it and asks for them, through one member.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use drizzle_model::{Invite, RelPath};
-use drizzle_net::Identity;
 use drizzle_ring::Contact;
 
 use super::entry::secret_of;
 use super::error::RingError;
-use super::filing::{best_of, fetch, hashed, peer_of, stored_record};
+use super::filing::{Filer, best_of, peer_of};
 use super::greet::Introduction;
 use super::guest::Guest;
 use super::happening::RingPeer;
 use super::naming::stored_key;
 use super::outcome::{RingReceived, RingState, RingStored};
 use super::serve::FileServer;
-use super::standing::{RingId, RingSecret};
+use super::standing::RingSecret;
 use super::surroundings::{Surroundings, own_socket_addresses};
-use crate::fetch::Means;
 use crate::network::Network;
 
 /// A guest that stores and requests files through a member. Clones are the same.
 #[derive(Clone)]
 pub struct RingGuest {
     guest: Guest,
-    server: FileServer,
-    means: Means,
-    alone: Network,
-    identity: Identity,
-    addresses: Vec<SocketAddr>,
+    filer: Filer,
 }
 
 /// Finds a member of the ring of an invite.
@@ -43,7 +36,8 @@ pub(crate) async fn visit(around: Surroundings, invite: &Invite) -> Result<RingG
         network: secret.network(),
     };
     let alone = Network::alone(invite, around.joiner);
-    Ok(RingGuest { guest, server, means: around.means, alone, identity: around.identity, addresses })
+    let filer = Filer { server, means: around.means, alone, identity: around.identity, addresses };
+    Ok(RingGuest { guest, filer })
 }
 
 /// A guest of the ring of an invite, with the ring's secret; one member has answered.
@@ -56,7 +50,8 @@ pub(crate) async fn guest(around: &Surroundings, invite: &Invite) -> Result<(Gue
         listen_port: around.listen_addr.port().try_into().ok(),
         member: None,
     };
-    let guest = Guest::new(around.dialer.clone(), introduction, invite.addresses.clone());
+    let (dialer, events) = (around.dialer.clone(), around.means.events.clone());
+    let guest = Guest::new(dialer, introduction, events, invite.addresses.clone());
     guest.space().await?;
     Ok((guest, secret))
 }
@@ -70,17 +65,10 @@ impl RingGuest {
         mut hop: impl FnMut(RingPeer, RingPeer) + Send,
     ) -> Result<RingStored, RingError> {
         let space = self.guest.space().await?;
-        let shared = hashed(&self.server, path, name).await?;
-        let content = shared.content();
-        let _held = self.server.serve(&shared).await.ok_or(RingError::NotMember)?;
-        let record = stored_record(&self.identity, space, content, &self.addresses)?;
-        let place = RingId::new(space, space.place(&record.id().key));
+        let offer = self.filer.offer(space, path, name).await?;
+        let record = offer.record.clone();
         let at = self.guest.keep(record, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
-        Ok(RingStored {
-            key: content.key(),
-            place,
-            at: at.into_iter().map(|one| peer_of(space, one)).collect(),
-        })
+        Ok(offer.stored(at))
     }
 
     /// As [`RingNode::request`](super::RingNode::request).
@@ -98,7 +86,7 @@ impl RingGuest {
         let wanted = best_of(space, &found.records, name).ok_or(RingError::NotFound)?;
         let mut keepers = vec![found.by];
         keepers.extend(found.keepers);
-        let path = fetch(&self.means, &self.alone, &wanted, name, output, &keepers).await?;
+        let path = self.filer.fetch(&wanted, output, &keepers).await?;
         Ok(RingReceived { key: wanted, by: peer_of(space, found.by), path, is_own: false })
     }
 
@@ -109,6 +97,7 @@ impl RingGuest {
         let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(space, *one)).collect();
         let (predecessors, successors) = (all(predecessors), all(successors));
         let me = peer_of(space, me);
-        Ok(RingState { me, predecessors, successors, records: 0, files: 0, file_bytes: 0 })
+        let (records, files, file_bytes, file_bytes_max) = (0, 0, 0, None);
+        Ok(RingState { me, predecessors, successors, records, files, file_bytes, file_bytes_max })
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn check_size(shared: &Shared) -> Result<(), ShareError> {
 }
 
 /// What the hub serves for something shared: a file, or a folder and the bytes of its manifest.
-pub(super) fn contents_of(
+pub(crate) fn contents_of(
     network: NetworkId,
     shared: &Arc<Shared>,
     watcher: &mpsc::UnboundedSender<ContentEvent>,

@@ -49,7 +49,11 @@ struct Ended {
 /// What came, and how.
 enum Brought {
     Native(Fetched),
-    Classic(ClassicFetched),
+    /// It was registered by nobody whom others could verify, so it is not served on.
+    Classic {
+        fetched: ClassicFetched,
+        wished: Afterwards,
+    },
 }
 
 pub(super) async fn run(context: &mut Context, args: GetArgs) -> Outcome {
@@ -207,7 +211,7 @@ async fn fetch(node: Arc<Node>, joined: Option<Network>, item: Item, request: Fe
 
 /// From native peers; what is of none of them, from classic ones.
 async fn bring(node: &Node, network: &Network, request: FetchRequest) -> Result<Brought, Failure> {
-    let (what, output) = (request.what.clone(), request.output.clone());
+    let (what, output, wished) = (request.what.clone(), request.output.clone(), request.afterwards);
     let error = match node.fetch(network, request).await {
         Ok(fetched) => return Ok(Brought::Native(fetched)),
         Err(error) => error,
@@ -221,7 +225,7 @@ async fn bring(node: &Node, network: &Network, request: FetchRequest) -> Result<
     if let (true, What::Name(name)) = (is_of_nobody, &what)
         && let Some(fetched) = node.fetch_classic(network, name, &output).await?
     {
-        return Ok(Brought::Classic(fetched));
+        return Ok(Brought::Classic { fetched, wished });
     }
     Err(error.into())
 }
@@ -246,10 +250,7 @@ fn tell(output: &mut Output, ended: Result<Ended, JoinError>) -> Outcome {
             output.progress_end(name.as_str());
             match result {
                 Ok(Brought::Native(fetched)) => return tell_fetched(output, fetched),
-                Ok(Brought::Classic(fetched)) => {
-                    output.report(&Report::ClassicDone(fetched.into()))?;
-                    return Ok(End::Done);
-                }
+                Ok(Brought::Classic { fetched, wished }) => return tell_classic(output, fetched, wished),
                 Err(failure) => failure,
             }
         }
@@ -274,6 +275,17 @@ fn tell_fetched(output: &mut Output, fetched: Fetched) -> Outcome {
     let failure = not_all(&key.name, first, refused.len());
     output.error(failure.kind.as_str(), &failure.message, failure.hint.as_deref())?;
     Ok(End::Told(failure.kind))
+}
+
+fn tell_classic(output: &mut Output, fetched: ClassicFetched, wished: Afterwards) -> Outcome {
+    let name = fetched.name.to_string();
+    output.report(&Report::ClassicDone(fetched.into()))?;
+    if wished == Afterwards::Seed {
+        output.notice(&format!(
+            "{name} is not served, since it came from a classic peer; `drizzle share` shares it"
+        ));
+    }
+    Ok(End::Done)
 }
 
 /// Nothing is written through a link that leads out of its folder, nor is such a link made; so not all is there.

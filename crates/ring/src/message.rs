@@ -37,7 +37,7 @@ impl Message {
                 predecessor.iter_mut().chain(successors).for_each(visit);
             }
             Self::Answer(_, Answer::Route { nearer, owners }) => {
-                nearer.iter_mut().chain(owners).for_each(visit)
+                nearer.iter_mut().chain(owners).for_each(visit);
             }
             Self::Answer(_, Answer::Owner { predecessor }) => predecessor.iter_mut().for_each(visit),
             Self::Tell(Tell::Notify { predecessors }) => predecessors.iter_mut().for_each(visit),

@@ -8,6 +8,7 @@ mod handle;
 mod hello;
 mod intake;
 mod news;
+mod portion;
 mod read_error;
 mod reader;
 mod writer;

@@ -176,22 +176,12 @@ impl DataHeader {
     /// How many bytes stand between the frame's head and the payload.
     pub const FIELDS_LEN: usize = 4 + 4 + 4;
 
-    /// The headers of the pieces in which a chunk of `chunk_len` bytes is sent.
+    /// The pieces in which a chunk of `chunk_len` bytes is sent.
     ///
     /// `None` when the chunk's number or length is beyond the limits of the protocol.
-    pub fn pieces(
-        channel: Channel,
-        chunk: u32,
-        chunk_len: u64,
-    ) -> Option<impl ExactSizeIterator<Item = Self>> {
+    pub fn pieces(channel: Channel, chunk: u32, chunk_len: u64) -> Option<Pieces> {
         let chunk_len = u32::try_from(chunk_len).ok().filter(|len| *len <= CHUNK_BYTES_MAX)?;
-        if chunk >= CHUNKS_MAX {
-            return None;
-        }
-        Some((0..chunk_len).step_by(PAYLOAD_BYTES_MAX as usize).map(move |offset| {
-            let payload_len = PAYLOAD_BYTES_MAX.min(chunk_len - offset);
-            Self { channel, chunk, offset, payload_len }
-        }))
+        (chunk < CHUNKS_MAX).then_some(Pieces { channel, chunk, chunk_len, offset: 0 })
     }
 
     /// The channel.
@@ -226,19 +216,44 @@ impl DataHeader {
     }
 }
 
+/// A chunk on its way out, piece by piece.
+#[derive(Debug, Clone)]
+pub struct Pieces {
+    channel: Channel,
+    chunk: u32,
+    chunk_len: u32,
+    offset: u32,
+}
+
+impl Pieces {
+    /// The header of the next piece, of `len_max` bytes at most; none when the chunk is through. A piece is never
+    /// empty nor larger than the protocol allows, whatever `len_max` says.
+    pub fn next_of(&mut self, len_max: u32) -> Option<DataHeader> {
+        let Self { channel, chunk, chunk_len, offset } = *self;
+        let payload_len = len_max.clamp(1, PAYLOAD_BYTES_MAX).min(chunk_len - offset);
+        self.offset += payload_len;
+        (payload_len > 0).then_some(DataHeader { channel, chunk, offset, payload_len })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    /// Would fail if a size that changes on the way left a gap, or one of 0 or beyond the limit went out as it is.
     #[test]
-    fn the_pieces_cover_a_chunk_once() {
+    fn the_pieces_cover_a_chunk_once_whatever_their_sizes() {
         const PIECE: u64 = PAYLOAD_BYTES_MAX as u64;
-        for chunk_len in [0, 1, PIECE - 1, PIECE, PIECE + 1, CHUNK_BYTES_MAX.into()] {
+        let sizes = [&[PAYLOAD_BYTES_MAX][..], &[u32::MAX], &[0, 16 << 10, 1 << 20]];
+        let chunks = [0, 1, 3, PIECE - 1, PIECE, PIECE + 1, CHUNK_BYTES_MAX.into()];
+        for (sizes, chunk_len) in sizes.iter().flat_map(|sizes| chunks.map(|chunk_len| (sizes, chunk_len))) {
+            let mut pieces = DataHeader::pieces(Channel::new(7), 3, chunk_len).unwrap();
             let mut end = 0;
-            for piece in DataHeader::pieces(Channel::new(7), 3, chunk_len).unwrap() {
+            for &len_max in sizes.iter().cycle() {
+                let Some(piece) = pieces.next_of(len_max) else { break };
                 assert_eq!(u64::from(piece.offset()), end);
-                assert!((1..=PAYLOAD_BYTES_MAX as usize).contains(&piece.payload_len()));
+                assert!((1..=PAYLOAD_BYTES_MAX.min(len_max.max(1)) as usize).contains(&piece.payload_len()));
                 end += piece.payload_len() as u64;
                 assert_eq!(decode(&piece.encode()), Ok(piece));
             }

@@ -30,7 +30,7 @@ mod text;
 
 pub use channel::{Channel, ChannelKind, Side};
 pub use field::FieldError;
-pub use frame::{DataHead, DataHeader, DecodeError, FrameHead, MessageHead};
+pub use frame::{DataHead, DataHeader, DecodeError, FrameHead, MessageHead, Pieces};
 pub use held::Held;
 pub use limits::*;
 pub use list::List;

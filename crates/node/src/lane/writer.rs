@@ -1,7 +1,8 @@
 //! The sending half of a lane: messages first, content between them in pieces.
 //!
 //! Orders come over one bounded queue. Content is read from disk piece by piece, just before it goes out, so an
-//! upload costs one piece of memory whatever its size, and a message waits for one piece at most.
+//! upload costs one piece of memory whatever its size, and a message waits for one piece at most; [`super::portion`] keeps
+//! that short.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,10 +16,11 @@ use drizzle_wire::{Channel, DataHeader, HashCount, Hashes, Message, PING_AFTER};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::courtesy::Courtesy;
 use super::news::{Happening, LaneId, LaneNews, UploadEnd, UploadEnded, UploadId};
+use super::portion::Portion;
 
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -76,6 +78,7 @@ pub(crate) struct Writer {
     /// Answers that are in `messages`.
     unanswered: Vec<OwnedSemaphorePermit>,
     piece: Vec<u8>,
+    portion: Portion,
     courtesy: Courtesy,
     hangs_up: bool,
 }
@@ -100,6 +103,7 @@ impl Writer {
             messages,
             unanswered: Vec::new(),
             piece,
+            portion: Portion::default(),
             courtesy: Courtesy::default(),
             hangs_up: false,
         }
@@ -180,15 +184,17 @@ impl Writer {
         let Some(Upload { channel, chunk, source, .. }) = self.uploads.front() else { return Ok(()) };
         let (chunk, source) = (*chunk, Arc::clone(source));
         let pieces = DataHeader::pieces(*channel, chunk.number(), source.chunk_bytes(chunk));
-        let Some(pieces) = pieces else {
+        let Some(mut pieces) = pieces else {
             return self.end_upload(UploadEnd::Failed(SourceError::Missing { chunk })).await;
         };
-        for header in pieces {
+        while let Some(header) = pieces.next_of(self.portion.bytes()) {
             if let Err(error) = self.load(&*source, header, chunk) {
                 return self.end_upload(UploadEnd::Failed(error)).await;
             }
+            let began = Instant::now();
             self.limit.take(header.payload_len() as u64).await;
             in_time(self.stream.write_all(&self.piece)).await?;
+            self.portion.went(header.payload_len(), began.elapsed());
             self.obey_all();
             self.write_messages().await?;
             // It may just have been stopped, even behind its last piece; and nobody waits for the rest of it after goodbye.

@@ -237,8 +237,8 @@ impl Line {
 
     /// One piece of a chunk, wherever it is said to belong.
     async fn piece(&mut self, channel: Channel, chunk: u32, offset: usize, bytes: &[u8]) -> Result<(), Over> {
-        let mut header =
-            DataHeader::pieces(channel, chunk, bytes.len() as u64).unwrap().next().unwrap().encode();
+        let mut pieces = DataHeader::pieces(channel, chunk, bytes.len() as u64).unwrap();
+        let mut header = pieces.next_of(u32::MAX).unwrap().encode();
         header[13..].copy_from_slice(&(offset as u32).to_le_bytes());
         self.connection.write_all(&header).await?;
         self.connection.write_all(bytes).await?;

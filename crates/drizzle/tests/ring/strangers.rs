@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::rings::{Member, file, numbered, start_in_vain};
+use crate::rings::{Member, assert_same, file, numbered, start_in_vain};
 use crate::support::home::Home;
 use crate::support::process::Running;
 use crate::support::words;
@@ -77,4 +77,26 @@ fn a_state_whose_path_is_too_long_is_told() {
     let ended = Running::start(command).end();
     ended.assert_code(6);
     assert!(ended.only("error")["hint"].as_str().unwrap().contains("--state"), "{ended:?}");
+}
+
+/// What a node keeps itself is asked for twice: the second time it is there. Another file under the name stays. Would fail if the copy were
+/// made over what is there, or if the same file were in its own way.
+#[test]
+fn what_is_there_already_is_enough_and_another_file_stays() {
+    let member = Member::start(words!["--open"]);
+    let path = file(&member.home, "notes", 70_000);
+    member.ask(words!["store", &path]).assert_code(0);
+    let out = member.home.out();
+    for _ in 0..2 {
+        member.ask(words!["request", "notes", "-o", &out]).assert_code(0);
+        assert_same(&path, &out.join("notes"));
+    }
+    std::fs::write(out.join("notes"), b"mine").unwrap();
+    member.ask(words!["request", "notes", "-o", &out]).assert_error(
+        6,
+        "disk",
+        "another file is there already",
+    );
+    assert_eq!(std::fs::read(out.join("notes")).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "nothing half made is left");
 }

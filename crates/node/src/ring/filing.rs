@@ -1,6 +1,9 @@
 //! A file on its way into a ring and out of it: what members and guests do alike.
 
+use std::fs::{self, Permissions};
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use drizzle_model::{Address, Bitmap, ContentHash, ContentKind, FileKey, Link, RelPath};
@@ -9,6 +12,7 @@ use drizzle_ring::{Contact, Offered, Record, Space};
 use drizzle_wire::CardKind;
 use tokio::sync::mpsc;
 
+use super::copy;
 use super::error::RingError;
 use super::happening::RingPeer;
 use super::naming::{CardText, Standing, card_of, record_of};
@@ -126,26 +130,33 @@ pub(super) fn best_of(space: Space, records: &[Offered], name: &RelPath) -> Opti
         .map(|card| card.key)
 }
 
-/// Copies a file that is kept here to where it is wanted. What stands there under the name stays.
-pub(super) async fn copy_out(from: PathBuf, output: &Path, name: &RelPath) -> Result<PathBuf, RingError> {
-    let to = output.join(name.as_str());
-    let target = to.clone();
-    let copying = move || -> std::io::Result<()> {
-        if let Some(folder) = target.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut new = std::fs::OpenOptions::new().write(true).create_new(true).open(&target)?;
-        let copied = std::fs::File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut new));
-        if copied.is_err() {
-            // It was made here a moment ago; what is only half there must not stand under the name.
-            let _ = std::fs::remove_file(&target);
-        }
-        copied.map(drop)
-    };
-    let copied = tokio::task::spawn_blocking(copying).await;
-    match copied {
+/// Copies a file that is kept here to where it is wanted; it comes there whole. What stands there under the name stays, and is
+/// enough if it is that file.
+pub(super) async fn copy_out(from: PathBuf, output: &Path, wanted: &FileKey) -> Result<PathBuf, RingError> {
+    let to = output.join(wanted.name.as_str());
+    let (target, hash) = (to.clone(), wanted.hash);
+    let copying = move || copy_beside(&from, &target).or_else(|error| keep_same(error, &target, hash));
+    match tokio::task::spawn_blocking(copying).await {
         Ok(Ok(())) => Ok(to),
         Ok(Err(error)) => Err(RingError::disk(to, &error)),
         Err(_) => Err(RingError::NotMember),
+    }
+}
+
+fn copy_beside(from: &Path, target: &Path) -> io::Result<()> {
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)?;
+    // As any file that is made anew, less what the umask takes away.
+    let mode = Permissions::from_mode(0o666);
+    let mut new = tempfile::Builder::new().prefix(".drizzle-").permissions(mode).tempfile_in(folder)?;
+    io::copy(&mut fs::File::open(from)?, &mut new)?;
+    new.persist_noclobber(target).map(drop).map_err(|error| error.error)
+}
+
+fn keep_same(error: io::Error, target: &Path, hash: ContentHash) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists if matches!(copy::read(target, hash), copy::Read::Right(_)) => Ok(()),
+        io::ErrorKind::AlreadyExists => Err(io::Error::other("another file is there already")),
+        _ => Err(error),
     }
 }

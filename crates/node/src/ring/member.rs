@@ -107,7 +107,7 @@ impl RingNode {
             self.ring.request(key, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
         let wanted = best_of(space, &records, name).ok_or(RingError::NotFound)?;
         if let Some(here) = self.vault.path(wanted.hash) {
-            let path = copy_out(here, &output, name).await?;
+            let path = copy_out(here, &output, &wanted).await?;
             return Ok(RingReceived { key: wanted, by: self.me(), path, is_own: true });
         }
         let mut keepers = vec![by];

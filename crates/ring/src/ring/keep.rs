@@ -29,6 +29,8 @@ use crate::search::Found;
 
 /// How soon neighbours that changed are compared with.
 const SOON: Duration = Duration::from_millis(300);
+/// How soon others are compared with when files have come.
+const ARRIVALS: Duration = Duration::from_secs(2);
 /// How soon a comparison that differed is made again; doubled each time, up to the period.
 const AGAIN_FIRST: Duration = Duration::from_millis(500);
 /// Messages of records that one comparison sets off, each way.
@@ -91,10 +93,11 @@ impl Ring {
         result
     }
 
-    /// Only what is whole is compared, so this is news.
+    /// Only what is whole is compared, so this is news. It can wait for more of its kind: what others fetch at this time is offered
+    /// to them again in each comparison.
     pub(super) fn blob_arrived(&mut self, now: Time, blob: ContentHash) {
         self.shelf.blobs().arrived(blob);
-        self.compare_soon(now);
+        self.timers.compare = self.timers.compare.min(now + self.random.around(ARRIVALS));
     }
 
     /// The next comparison brings what is this node's own. For the rest the owner is among those before, who are asked at once;

@@ -189,11 +189,9 @@ async fn no_other_machine_hears_of_loopback() {
     let route = Ask::Route { target, breadth: Breadth::All };
     say(&mut far.connection, &RingFrame::Message(Message::Ask(CallId(9), route))).await;
     let named = loop {
-        match far.hear().await.unwrap() {
-            RingFrame::Message(Message::Answer(CallId(9), Answer::Route { nearer, owners })) => {
-                break nearer.into_iter().chain(owners).find(|one| one.peer == other.me().peer);
-            }
-            _ => {}
+        let frame = far.hear().await.unwrap();
+        if let RingFrame::Message(Message::Answer(CallId(9), Answer::Route { nearer, owners })) = frame {
+            break nearer.into_iter().chain(owners).find(|one| one.peer == other.me().peer);
         }
     };
     let port = known.unwrap().port();

@@ -57,7 +57,7 @@ pub(super) async fn bring_back(ring: RingHandle, vault: Vault, memory: Memory, m
                     tracing::warn!(target: "drizzle::ring", ?blob, %error, "a file of before is not stored anew yet");
                 }
                 Some(Err(error)) => {
-                    tracing::debug!(target: "drizzle::ring", %error, "storing anew was cut off")
+                    tracing::debug!(target: "drizzle::ring", %error, "storing anew was cut off");
                 }
             }
         }

@@ -59,6 +59,7 @@ pub(super) struct Driver {
     /// Since when the files that are kept are other ones than was written down.
     unsaved_since: Option<Instant>,
     saving: Saving,
+    has_warned: bool,
 }
 
 /// Whether what is kept is being written down.
@@ -89,6 +90,7 @@ impl Driver {
             has_left: false,
             unsaved_since: None,
             saving: Saving::NotBefore(origin),
+            has_warned: false,
         }
     }
 
@@ -345,6 +347,7 @@ impl Driver {
                 self.tell(RingEvent::Left);
             }
             Output::Neighbours { predecessors, successors } => {
+                self.warn_of_loopback(predecessors.iter().chain(&successors));
                 let all = |contacts: Vec<Contact>| contacts.iter().map(|one| self.peer(*one)).collect();
                 let (predecessors, successors) = (all(predecessors), all(successors));
                 self.tell(RingEvent::Neighbours { me: self.peer(self.ring.me()), predecessors, successors });
@@ -374,6 +377,17 @@ impl Driver {
                 self.unsaved_since.get_or_insert_with(Instant::now);
                 self.means.vault.release(blob);
             }
+        }
+    }
+
+    /// A member that others cannot call takes a place in the ring, and nobody comes past it.
+    fn warn_of_loopback<'a>(&mut self, mut others: impl Iterator<Item = &'a Contact>) {
+        let me = self.ring.me().address.ip();
+        if !self.has_warned && me.is_loopback() && others.any(|other| !other.address.ip().is_loopback()) {
+            self.has_warned = true;
+            let text = "this peer listens on loopback alone, and members on other machines cannot call it: give it \
+                another --listen";
+            self.tell(RingEvent::Notice(text.to_owned()));
         }
     }
 

@@ -64,9 +64,26 @@ pub(crate) struct Found {
 struct Walked {
     /// Members that did not answer.
     silent: usize,
+    /// There are more members, or more names, than are asked for.
+    is_cut_off: bool,
 }
 
 impl Walked {
+    fn cut_off(self) -> Self {
+        Self { is_cut_off: true, ..self }
+    }
+
+    /// What is missing, in words.
+    fn gaps(&self) -> Vec<String> {
+        let members = if self.silent == 1 { "member" } else { "members" };
+        let silent = self.silent;
+        let silence = (silent > 0).then(|| {
+            format!("{silent} {members} of the ring did not answer: what nobody else keeps is missing")
+        });
+        let cut = "the ring has more members, or more names, than one list asks for: the rest is missing";
+        silence.into_iter().chain(self.is_cut_off.then(|| cut.to_owned())).collect()
+    }
+
     fn missed(&mut self, who: Contact, why: &str) {
         tracing::debug!(target: "drizzle::ring", ?who, why, "a member does not tell what it keeps");
         self.silent += 1;
@@ -139,11 +156,8 @@ impl Guest {
         members_max: usize,
         visit: impl FnMut(Vec<Record>) -> bool,
     ) -> Result<(), RingError> {
-        let Walked { silent } = self.walked(members_max, visit).await?;
-        if silent > 0 {
-            let members = if silent == 1 { "member" } else { "members" };
-            let reason =
-                format!("{silent} {members} of the ring did not answer: what nobody else keeps is missing");
+        let walked = self.walked(members_max, visit).await?;
+        for reason in walked.gaps() {
             // Nobody listening is no reason to stop.
             let _ = self.inner.events.send(Event::Incomplete { reason });
         }
@@ -164,7 +178,7 @@ impl Guest {
                 .unwrap_or(Err(RingError::late(TELL_MAX)))
             {
                 Ok(true) => {}
-                Ok(false) => return Ok(walked),
+                Ok(false) => return Ok(walked.cut_off()),
                 Err(error) => walked.missed(line.host, &error.to_string()),
             }
             loop {
@@ -182,8 +196,7 @@ impl Guest {
                 }
             }
         }
-        tracing::warn!(target: "drizzle::ring", members_max, "the ring has more members than are asked for a list");
-        Ok(walked)
+        Ok(walked.cut_off())
     }
 
     /// A member that answers, and those behind it.
@@ -483,5 +496,16 @@ mod tests {
         members.put_off(&second);
         members.put_off(&first);
         assert_eq!(members.known, [second, first]);
+    }
+
+    /// Would fail if a list that is not whole passed for one.
+    #[test]
+    fn gaps_are_told() {
+        let whole = Walked::default();
+        assert_eq!(whole.gaps(), [""; 0]);
+        let gaps = Walked { silent: 2, is_cut_off: false }.cut_off().gaps();
+        assert!(
+            gaps.len() == 2 && gaps[0].starts_with("2 members") && gaps[1].contains("the rest is missing")
+        );
     }
 }

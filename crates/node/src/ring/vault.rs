@@ -493,7 +493,10 @@ fn clear_folders(folder: &Path, partial: &Path, left: &Leftovers<'_>) -> std::io
     }
     for entry in fs::read_dir(partial)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() && !wanted.contains(&entry.file_name()) {
+        if !entry.file_type()?.is_dir() {
+            // A copy of the owner's own file that was cut off.
+            fs::remove_file(entry.path())?;
+        } else if !wanted.contains(&entry.file_name()) {
             fs::remove_dir_all(entry.path())?;
         }
     }

@@ -4,6 +4,7 @@
 //! events, and progress is one of them.
 
 pub(crate) mod classic_fields;
+mod field;
 mod json;
 mod plain;
 mod progress;

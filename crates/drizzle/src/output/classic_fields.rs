@@ -9,7 +9,7 @@ use drizzle_node::ClassicFetched;
 use drizzle_tracker::{ClassicHolder, ClassicListed, Dialect};
 use serde::Serialize;
 
-use super::report::{PathText, seconds};
+use super::field::{PathText, seconds};
 
 /// What a classic peer has none of; null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -4,12 +4,14 @@
 //! hashes are hexadecimal, sizes bytes, rates bytes a second, times seconds (of `mtime`: since 1970).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use drizzle_model::{Bitmap, ContentHash, FileKey, Link, Mtime};
 use serde::Serialize;
 
+pub(crate) use super::field::PathText;
+
 use super::classic_fields::{ClassicDoneFields, ClassicFileFields, ClassicLocationFields};
+use super::field::seconds;
 use super::ring_fields::{HopFields, IdField, NeighboursFields, ReceivedFields, StoredFields};
 
 /// One line of results.
@@ -248,26 +250,6 @@ impl FileFields {
     }
 }
 
-/// A path as text: one that is not UTF-8 with replacement characters, since JSON knows nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct PathText(#[serde(serialize_with = "lossy")] PathBuf);
-
-fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
-}
-
-impl PathText {
-    pub(super) fn as_path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl From<PathBuf> for PathText {
-    fn from(path: PathBuf) -> Self {
-        Self(path)
-    }
-}
-
 /// What `drizzle status` tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct StatusFields {
@@ -331,11 +313,6 @@ impl Report {
     pub(crate) fn file(key: &FileKey, mtime: Mtime, peers: u32) -> Self {
         Self::File { file: key.into(), mtime: seconds(mtime), peers }
     }
-}
-
-/// A time as seconds since 1970, as far as a floating point number holds it: to a quarter of a microsecond.
-pub(crate) fn seconds(mtime: Mtime) -> f64 {
-    mtime.seconds() as f64 + f64::from(mtime.nanoseconds()) * 1e-9
 }
 
 /// A set of chunks as first and last of each run.

@@ -23,6 +23,9 @@ const SOURCES_MAX: usize = 4;
 /// A blob may be missed so long. Replicas compare every minute or so, and whoever has it offers it then; what came to
 /// nobody within this time does not come.
 const MISSED_MAX: Duration = Duration::from_secs(60 * 60);
+/// One that was here, and is not now, may be missed longer: its disk may be away for some days, and hold the last copy. What was here
+/// has cost somebody its bytes, so nobody fills a shelf by it.
+const LOST_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// While somebody gives it, it may take longer: a driver fetches for twelve hours at the most, and one source may follow
 /// another. Beyond this, whoever gives it only pretends to.
 const FETCHED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,8 +52,10 @@ pub(crate) enum BlobWork {
 
 #[derive(Debug, Clone, Copy)]
 struct Missed {
-    since: Time,
+    /// When it is given up, or looked at again while somebody gives it.
     until: Time,
+    /// When it is given up although somebody gives it.
+    last: Time,
 }
 
 #[derive(Debug)]
@@ -73,12 +78,12 @@ pub(crate) struct Blobs {
 impl Blobs {
     /// A record names a blob.
     pub(crate) fn name(&mut self, now: Time, blob: ContentHash, by: Slot) {
-        let until = now + MISSED_MAX;
+        let (until, last) = (now + MISSED_MAX, now + FETCHED_MAX);
         let entry = self.known.entry(blob).or_insert_with(|| {
             self.missed.insert((until, blob));
             Blob {
                 named_by: BTreeSet::new(),
-                missed: Some(Missed { since: now, until }),
+                missed: Some(Missed { until, last }),
                 is_fetching: false,
                 sources: VecDeque::new(),
             }
@@ -132,8 +137,8 @@ impl Blobs {
     /// It was here, and is no more.
     pub(crate) fn lost(&mut self, now: Time, blob: ContentHash) {
         let Some(entry) = self.known.get_mut(&blob).filter(|entry| entry.missed.is_none()) else { return };
-        let until = now + MISSED_MAX;
-        entry.missed = Some(Missed { since: now, until });
+        let until = now + LOST_MAX;
+        entry.missed = Some(Missed { until, last: until + FETCHED_MAX });
         self.missed.insert((until, blob));
     }
 
@@ -158,11 +163,10 @@ impl Blobs {
             self.missed.remove(&(at, blob));
             let Some(entry) = self.known.get_mut(&blob) else { continue };
             let Some(missed) = &mut entry.missed else { continue };
-            let last = missed.since + FETCHED_MAX;
-            if !entry.is_fetching || now >= last {
+            if !entry.is_fetching || now >= missed.last {
                 return Some(entry.named_by.clone());
             }
-            missed.until = (now + LOOK_AGAIN).min(last);
+            missed.until = (now + LOOK_AGAIN).min(missed.last);
             self.missed.insert((missed.until, blob));
         }
         None
@@ -238,7 +242,7 @@ mod tests {
         let later = Time::ORIGIN + FETCHED_MAX * 9;
         assert!(blobs.overdue(later).is_none() && blobs.is_here(BLOB));
         blobs.lost(later, BLOB);
-        assert!(blobs.overdue(later + (MISSED_MAX - MINUTE)).is_none() && !blobs.is_here(BLOB));
-        assert_eq!(blobs.overdue(later + MISSED_MAX), Some(BTreeSet::from([slot()])));
+        assert!(blobs.overdue(later + (LOST_MAX - MINUTE)).is_none() && !blobs.is_here(BLOB));
+        assert_eq!(blobs.overdue(later + LOST_MAX), Some(BTreeSet::from([slot()])));
     }
 }

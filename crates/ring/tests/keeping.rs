@@ -213,11 +213,11 @@ fn a_file_that_never_comes_takes_room_for_an_hour() {
     one.wait(minutes(10 * 60), kept);
     assert_eq!(one.ring.record_count(), 1, "it is being fetched");
     one.take(Input::BlobArrived(BLOB), kept);
-    one.wait(minutes(100 * 60), kept);
+    one.wait(minutes(25 * 60), kept);
     assert_eq!(one.ring.record_count(), 1, "it is here");
     one.take(Input::BlobLost(BLOB), kept);
     one.wait(minutes(62), kept);
-    assert_eq!(one.ring.record_count(), 0, "its file was lost, and nobody has another copy");
+    assert_eq!(one.ring.record_count(), 1, "the disk that lost it may come back");
 }
 
 /// Would fail if taking back a file, for ever, cost nothing and stayed.

@@ -75,8 +75,8 @@ struct Entry {
     source: Option<PathBuf>,
     /// It is in the folder, and served.
     held: Option<Kept>,
-    /// It is in the folder, and could not be read.
-    is_unreadable: bool,
+    /// It was served, and is gone or cannot be read: its disk may come back.
+    is_missed: bool,
 }
 
 struct Kept {
@@ -272,11 +272,11 @@ impl Vault {
         }
     }
 
-    /// Files that look otherwise than when they were read last, and those that could not be read.
+    /// Files that look otherwise than when they were read last, and those that are missed.
     pub(crate) async fn looking_otherwise(&self) -> Vec<ContentHash> {
         let looks: Vec<(ContentHash, Option<Look>)> = {
             let entries = self.entries();
-            let of_interest = entries.iter().filter(|(_, entry)| entry.held.is_some() || entry.is_unreadable);
+            let of_interest = entries.iter().filter(|(_, entry)| entry.held.is_some() || entry.is_missed);
             of_interest.map(|(&blob, entry)| (blob, entry.held.as_ref().map(|kept| kept.look))).collect()
         };
         let vault = self.clone();
@@ -300,12 +300,12 @@ impl Vault {
     /// Reads a file that is kept. What is not what its name says is not served any more.
     pub(crate) async fn examine(&self, blob: ContentHash) -> Examined {
         let was_held = match self.entries().get(&blob) {
-            Some(entry) if entry.held.is_some() || entry.is_unreadable => entry.held.is_some(),
+            Some(entry) if entry.held.is_some() || entry.is_missed => entry.held.is_some(),
             _ => return Examined::AsBefore,
         };
         let found = self.read(blob).await;
         if let Some(entry) = self.entries().get_mut(&blob) {
-            entry.is_unreadable = found == Read::Unreadable;
+            entry.is_missed = !matches!(found, Read::Right(_));
             match (&mut entry.held, found) {
                 (Some(kept), Read::Right(look)) if kept.look == look => {
                     kept.read_at = Instant::now();
@@ -420,7 +420,7 @@ impl Vault {
         tokio::spawn(suspect_changes(blob, changes, self.inner.suspects.clone()));
         let mut entries = self.entries();
         let entry = entries.entry(blob).or_default();
-        (entry.source, entry.is_unreadable) = (None, false);
+        (entry.source, entry.is_missed) = (None, false);
         entry.held = Some(Kept { _held: held, look, read_at: Instant::now() });
         // Meanwhile nobody may want it any more.
         self.clear(&mut entries, blob);

@@ -4,7 +4,7 @@
 //! read, with long rests, so that each has its turn about once a day, or less often where there is more than can be read in it; and at once when it looks otherwise, or when its server
 //! found it changed. What is gone or damaged is not served on, and the machine hears of it, which gets another copy.
 //!
-//! A file that only cannot be read is let lie: its disk may come back, and then it is served again.
+//! What is missed is looked for on: its disk may come back, and then it is served again.
 
 use std::time::Duration;
 
@@ -108,17 +108,21 @@ mod tests {
 
     /// Would fail if nobody looked, or if what was found were not told.
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_machine_hears_of_what_is_lost() {
+    async fn the_machine_hears_of_what_is_lost_and_back() {
         let fixture = Fixture::new().await;
         let (blob, path) = fixture.kept(BYTES);
         let (vault, _suspected) = fixture.vault(Leftovers { wanted: &[blob], is_sure: true });
         assert_eq!(vault.adopt(blob).await, Adopted::Here);
-        fs::remove_file(path).unwrap();
+        let away = path.with_extension("away");
+        fs::rename(&path, &away).unwrap();
         let (happenings, mut happened) = mpsc::channel(8);
         let (suspect, suspects) = mpsc::channel(1);
         tokio::spawn(watch_over(vault, RingHandle::new(happenings), suspects));
         suspect.send(blob).await.unwrap();
         assert!(matches!(happened.recv().await.unwrap(), Happening::FileLost(lost) if lost == blob));
+        fs::rename(&away, &path).unwrap();
+        suspect.send(blob).await.unwrap();
+        assert!(matches!(happened.recv().await.unwrap(), Happening::FileBack(back) if back == blob));
         fixture.node.shutdown().await;
     }
 }

@@ -97,14 +97,16 @@ pub(crate) struct Subject {
 pub(crate) async fn describe(source: &mut Greeted, subject: Subject) -> Result<Description, DescribeError> {
     let Subject { hash, kind, size } = subject;
     let mut asking = Asking { source, buffer: Vec::new(), passed_over: 0 };
-    let (geometry, metadata) = asking.open(hash).await?;
+    asking.say(&Message::Open { channel: CHANNEL, hash, kind: ChannelKind::Bytes, have: None }).await?;
+    let asked_ahead = asking.ask_ahead(subject).await?;
+    let (geometry, metadata) = asking.opened().await?;
     if kind == ContentKind::File && geometry.size() != size {
         return Err(DescribeError::FalseSize { expected: size, received: geometry.size() });
     }
     if kind == ContentKind::Folder && geometry.size() > MANIFEST_BYTES_MAX as u64 {
         return Err(DescribeError::ManifestTooLarge { received: geometry.size() });
     }
-    let chunks = asking.chunk_hashes(hash, geometry).await?;
+    let chunks = asking.chunk_hashes(hash, geometry, asked_ahead).await?;
     let description = match kind {
         ContentKind::File => Description::File { geometry, chunks, metadata },
         ContentKind::Folder => {
@@ -148,6 +150,12 @@ impl Arriving {
     }
 }
 
+/// How many chunk hashes to ask for first; none where the content's own hash is the only one.
+fn hash_count(geometry: Geometry) -> Option<HashCount> {
+    let count = geometry.chunk_count() as usize;
+    HashCount::new(count.min(HASHES_MAX)).filter(|_| count > 1)
+}
+
 /// A conversation with one source.
 struct Asking<'a> {
     source: &'a mut Greeted,
@@ -163,8 +171,18 @@ enum Answer {
 }
 
 impl Asking<'_> {
-    async fn open(&mut self, hash: ContentHash) -> Result<(Geometry, Metadata), DescribeError> {
-        self.say(&Message::Open { channel: CHANNEL, hash, kind: ChannelKind::Bytes, have: None }).await?;
+    /// Asks for the first chunk hashes of a file together with the channel: its size is known from elsewhere, and a swarm
+    /// gets going sooner by a round trip. A source that does not open the channel passes over the question.
+    async fn ask_ahead(&mut self, subject: Subject) -> Result<Option<HashCount>, DescribeError> {
+        let geometry = Geometry::for_size(subject.size).filter(|_| subject.kind == ContentKind::File);
+        let count = geometry.and_then(hash_count);
+        if let Some(count) = count {
+            self.say(&Message::WantHashes { channel: CHANNEL, first: 0, count }).await?;
+        }
+        Ok(count)
+    }
+
+    async fn opened(&mut self) -> Result<(Geometry, Metadata), DescribeError> {
         loop {
             match self.hear().await? {
                 Answer::Message(Message::Opened { channel: CHANNEL, size, metadata, have }) => {
@@ -188,12 +206,16 @@ impl Asking<'_> {
         &mut self,
         hash: ContentHash,
         geometry: Geometry,
+        asked_ahead: Option<HashCount>,
     ) -> Result<ChunkHashes, DescribeError> {
         let expected = geometry.chunk_count() as usize;
         if expected == 1 {
             return Ok(ChunkHashes::prove(&hash, geometry, vec![*hash.as_bytes()])?);
         }
         let mut hashes: Vec<[u8; 32]> = Vec::new();
+        if let Some(count) = asked_ahead {
+            hashes.extend(self.hashes(0, count).await?);
+        }
         while let Some(count) = HashCount::new((expected - hashes.len()).min(HASHES_MAX)) {
             self.say(&Message::WantHashes { channel: CHANNEL, first: hashes.len() as u32, count }).await?;
             hashes.extend(self.hashes(hashes.len() as u32, count).await?);

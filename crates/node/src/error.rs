@@ -113,7 +113,9 @@ impl RingError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unreachable { .. } | Self::NoAnswer | Self::NotMember => ErrorKind::Unreachable,
-            Self::Refused { .. } | Self::Taken(_) | Self::NotTaken { .. } => ErrorKind::Refused,
+            Self::Refused { .. } | Self::Taken(_) | Self::NotTaken { .. } | Self::Full { .. } => {
+                ErrorKind::Refused
+            }
             Self::NotFound => ErrorKind::NotFound,
             Self::Id { .. } => ErrorKind::Usage,
             Self::Disk { .. } | Self::Write { .. } => ErrorKind::Disk,

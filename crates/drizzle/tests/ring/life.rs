@@ -177,3 +177,18 @@ fn a_quota_bounds_what_is_kept() {
     assert_eq!((keeps["bytes"].as_u64(), keeps["quota"].as_u64()), (Some(200_000), Some(1_000_000)));
     start_in_vain(words!["--quota", "much"]).assert_code(2);
 }
+
+/// Would fail if a guest could store nothing through a member that keeps nothing for others, though the ring has room.
+#[test]
+fn a_guest_goes_on_to_a_member_with_room() {
+    let none = Member::start(words!["--bits", "8", "--id", "10", "--open", "--quota", "0"]);
+    let others = [20, 30].map(|id| Member::numbered(id, Some(&none)));
+    settle(&[(10, &none), (20, &others[0]), (30, &others[1])]);
+    let guest = Home::new();
+    let path = file(&guest, "15", 200_000);
+    let stored = guest.run(words!["ring", "store", &path, "--join", &none.address]);
+    stored.assert_code(0);
+    let at: Vec<u64> =
+        stored.all("stored")[0]["at"].as_array().unwrap().iter().filter_map(|id| id.as_u64()).collect();
+    assert_eq!(at, [20, 30]);
+}

@@ -43,6 +43,12 @@ pub enum RingError {
         /// Why.
         reason: String,
     },
+    /// The member that was asked has no room, or no time; another one may.
+    #[error("the member of the ring that was asked does not take it: {reason}")]
+    Full {
+        /// Why.
+        reason: String,
+    },
     /// The ring's ids are other ones than was said.
     #[error("{reason}")]
     Id {
@@ -130,6 +136,7 @@ impl RingError {
             RingFailure::NotMember => Self::NotMember,
             RingFailure::NotFound => Self::NotFound,
             RingFailure::NoAnswer => Self::NoAnswer,
+            RingFailure::Busy => Self::Full { reason: text.to_owned() },
             _ => Self::NotTaken { reason: text.to_owned() },
         }
     }
@@ -140,6 +147,7 @@ impl RingError {
             Self::NotMember => RingFailure::NotMember,
             Self::NotFound => RingFailure::NotFound,
             Self::NoAnswer | Self::Unreachable { .. } => RingFailure::NoAnswer,
+            Self::Full { .. } => RingFailure::Busy,
             _ => RingFailure::Refused,
         }
     }

@@ -238,7 +238,7 @@ impl Guest {
         self.answered(wish, patience, hop).await.map(|(_, reply)| reply)
     }
 
-    /// Asks a member; who answered, and what. When it is gone, or about to go, another one is asked; when it is joining, it is
+    /// Asks a member; who answered, and what. When it is gone, about to go, or has no room, another one is asked; when it is joining, it is
     /// asked again after a moment, a few times.
     async fn answered(
         &self,
@@ -247,8 +247,8 @@ impl Guest {
         mut hop: impl FnMut(Contact, Contact),
     ) -> Result<(GuestLine, Reply), RingError> {
         let mut first = None;
-        let (mut unreachable, mut joining) = (0, 0);
-        while unreachable < UNREACHABLE_MAX && joining < JOINING_MAX {
+        let (mut unreachable, mut joining, mut full) = (0, 0, Vec::new());
+        while unreachable < UNREACHABLE_MAX && joining < JOINING_MAX && full.len() < MEMBERS_MAX {
             let line = match self.line().await {
                 Ok(line) => line,
                 // Nobody else is there: what the first said tells more.
@@ -264,6 +264,16 @@ impl Guest {
                     } else {
                         unreachable += 1;
                     }
+                    first.get_or_insert(error);
+                }
+                Err(error @ RingError::Full { .. }) => {
+                    // All that are known were asked.
+                    if full.contains(&line.address) {
+                        return Err(error);
+                    }
+                    self.learn_from(&line).await;
+                    self.give_up(&line).await;
+                    full.push(line.address.clone());
                     first.get_or_insert(error);
                 }
                 other => return other.map(|reply| (line, reply)),
@@ -300,16 +310,15 @@ impl Guest {
     /// Remembers others of the ring, soon.
     fn learn_members(&self, line: GuestLine) {
         let guest = self.clone();
-        tokio::spawn(async move {
-            let Ok(Reply::Members { successors, .. }) = line.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await
-            else {
-                return;
-            };
-            let mut members = guest.members();
-            for address in successors.into_iter().map(|one| Address::from(one.address)) {
-                members.learn(address);
-            }
-        });
+        tokio::spawn(async move { guest.learn_from(&line).await });
+    }
+
+    async fn learn_from(&self, line: &GuestLine) {
+        let Ok((_, successors)) = line.members().await else { return };
+        let mut members = self.members();
+        for address in successors.into_iter().map(|one| Address::from(one.address)) {
+            members.learn(address);
+        }
     }
 
     async fn open(&self, address: &Address, expect: Expect) -> Result<GuestLine, GreetError> {

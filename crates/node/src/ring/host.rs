@@ -115,7 +115,7 @@ impl Host {
         }
         let kept = self.ring.state().await.ok_or(RingError::NotMember)?.file_bytes;
         let Some(_room) = self.vault.reserve(publisher, card.key.size, kept) else {
-            return Err(not_taken("the member that was asked has no more room for it"));
+            return Err(RingError::Full { reason: "it keeps as much for others as it may".into() });
         };
         let _pin = self.vault.pin(card.key.hash, None);
         // Another machine's loopback is not this one's, and what listens there is nothing to a guest.

@@ -7,6 +7,7 @@ use drizzle_model::Mtime;
 
 use super::{AnswerError, reached};
 use crate::api::{ClassicFilesDto, ClassicHolderDto, ClassicLocatedDto};
+use crate::limits::CLASSIC_HOLDERS_MAX;
 
 /// A part of a listing of files of classic peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub(crate) fn located(
         let address = reached(address, at_tracker, tracker)?;
         Ok(ClassicHolder { address, dialect: dialect.into() })
     };
-    let holders = dto.holders.into_iter().map(holder).collect::<Result<_, AnswerError>>()?;
+    // A tracker could send a peer round the whole world.
+    let holders = dto.holders.into_iter().take(CLASSIC_HOLDERS_MAX);
+    let holders = holders.map(holder).collect::<Result<_, AnswerError>>()?;
     Ok(ClassicLocated { mtime: dto.mtime.try_into()?, holders })
 }

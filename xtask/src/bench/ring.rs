@@ -8,6 +8,7 @@ mod finding;
 mod options;
 mod places;
 mod report;
+mod room;
 mod scale;
 mod sides;
 
@@ -20,10 +21,7 @@ use super::transfer::contestant::Contestant;
 use super::transfer::drizzle::Drizzle;
 use super::transfer::race;
 use super::{machine, page, subject};
-use crate::stage::{Corpus, RunError, Scratch, Shape, leftovers};
-
-/// What programs keep beside the content, a few MiB for each member.
-const ROOM_BESIDE_BYTES: u64 = 512 << 20;
+use crate::stage::{Corpus, RunError, Shape, leftovers};
 
 /// Measures, and writes the page, or prints the part where the run was not a full one.
 pub(crate) fn run(options: &Options) -> Result<(), RunError> {
@@ -48,15 +46,11 @@ fn measure(drizzle: &Drizzle, scale: Scale, is_quick: bool) -> Result<Results, R
     let found = finding::run(drizzle, scale)?;
     eprintln!("bench ring: a large file, over a ring of {}", scale.few);
     let shape = Shape::File { bytes: scale.bytes };
-    let scratch = scratch_for(2 * shape.bytes())?;
+    let scratch = room::with(2 * shape.bytes())?;
     let file = Corpus::write(&scratch.folder("file")?, "large.bin", shape)?;
     let by_ring = ByRing { drizzle: drizzle.clone(), members: scale.few };
     let race = race::run(&[&by_ring, &ByTracker(drizzle.clone())], &file, &scratch, scale.runs);
     Ok(Results { machine, version, scale, is_quick, found, race })
-}
-
-fn scratch_for(content_bytes: u64) -> Result<Scratch, RunError> {
-    Scratch::in_memory(&subject::target_dir(), content_bytes + ROOM_BESIDE_BYTES)
 }
 
 #[cfg(test)]
@@ -64,6 +58,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::stage::Scratch;
 
     /// Speaks as `drizzle` does: what is shared is noted beside it, and copied by whoever asks.
     const STAND_IN: &str = r#"#!/bin/sh

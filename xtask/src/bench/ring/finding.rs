@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::places::read;
 use super::scale::Scale;
-use super::{places, scratch_for};
+use super::{places, room};
 use crate::bench::statistics::Summary;
 use crate::bench::transfer::drizzle::Drizzle;
 use crate::stage::{self, Corpus, RunError, Running, Scratch, Shape};
@@ -27,7 +27,7 @@ pub(crate) struct Found {
 
 /// In a ring and by a tracker, in turn.
 pub(super) fn run(drizzle: &Drizzle, scale: Scale) -> Result<Found, RunError> {
-    let scratch = scratch_for(FILE.bytes())?;
+    let scratch = room::with(FILE.bytes())?;
     let file = Corpus::write(&scratch.folder("file")?, "small.bin", FILE)?;
     let ring = places::Ring::start(&drizzle.binary, scale.members, &scratch.folder("ring")?)?;
     let (_tracker, invite) = places::tracker(&drizzle.binary, &scratch.folder("tracker")?)?;

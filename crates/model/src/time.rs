@@ -1,32 +1,56 @@
 //! Points in time: the machines' own clock, and the modification times of files.
 
+use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
 /// A point on a clock that never goes back, counted from an origin that the caller chose. In, not read: the
-/// machines are given it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Time {
-    since_origin: Duration,
-}
+/// machines are given it. It goes on for 584 years, and then stands still.
+///
+/// Nanoseconds after the origin and one more: machines keep many of these, most of them optional, and an `Option` of it
+/// needs no more room.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(NonZeroU64);
 
 impl Time {
     /// The origin itself.
-    pub const ORIGIN: Self = Self { since_origin: Duration::ZERO };
+    pub const ORIGIN: Self = Self(NonZeroU64::MIN);
 
     /// The point that lies so long after the origin.
     pub const fn after_origin(since_origin: Duration) -> Self {
-        Self { since_origin }
+        let nanos = since_origin.as_nanos();
+        Self::after_nanos(if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 })
     }
 
     /// How long after the origin this is.
     pub const fn since_origin(self) -> Duration {
-        self.since_origin
+        Duration::from_nanos(self.nanos())
     }
 
     /// How long this is after `earlier`; zero when it is not after it.
     pub const fn since(self, earlier: Self) -> Duration {
-        self.since_origin.saturating_sub(earlier.since_origin)
+        Duration::from_nanos(self.nanos().saturating_sub(earlier.nanos()))
+    }
+
+    const fn after_nanos(nanos: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(nanos))
+    }
+
+    const fn nanos(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::ORIGIN
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.since_origin().fmt(f)
     }
 }
 
@@ -34,7 +58,8 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
-        Self { since_origin: self.since_origin.saturating_add(later) }
+        let nanos = later.as_nanos().min(u128::from(u64::MAX)) as u64;
+        Self::after_nanos(self.nanos().saturating_add(nanos))
     }
 }
 

@@ -27,8 +27,8 @@ impl Swarm {
         self.news.chunks.push_back(chunk);
         let is_long = self.news.chunks.len() >= NEWS_MAX;
         let gap = self.config.announce_gap;
-        let mut first_due: Option<Time> = None;
-        for (&key, peer) in &mut self.peers {
+        let mut told_least = u64::MAX;
+        for (key, peer) in self.peers.iter_mut() {
             let wait = if peer.have.contains(chunk) { IDLE_NEWS_AFTER } else { gap };
             let due = peer.told_at.map_or(now, |told_at| told_at + wait).max(now);
             let due = peer.tell_at.map_or(due, |tell_at| tell_at.min(due));
@@ -36,41 +36,43 @@ impl Swarm {
                 tell(&self.news, &mut self.outputs, now, key, peer);
             } else {
                 peer.tell_at = Some(due);
-                first_due = Some(first_due.map_or(due, |first| first.min(due)));
+                self.news.tell_by(due);
             }
+            told_least = told_least.min(peer.told);
         }
-        if let Some(due) = first_due {
-            self.wake_by(due);
-        }
-        self.forget_old_news();
+        self.wake_to_tell();
+        self.news.forget_before(told_least);
     }
 
     /// Tells everyone for whom it is time.
     pub(crate) fn announce_due(&mut self, now: Time) {
-        let mut next: Option<Time> = None;
-        for (&key, peer) in &mut self.peers {
-            match peer.tell_at {
-                Some(due) if due <= now => tell(&self.news, &mut self.outputs, now, key, peer),
-                Some(due) => next = Some(next.map_or(due, |next| next.min(due))),
-                None => {}
+        if self.news.due.is_some_and(|due| due <= now) {
+            self.news.due = None;
+            let mut told_least = self.news.end();
+            for (key, peer) in self.peers.iter_mut() {
+                match peer.tell_at {
+                    Some(due) if due <= now => tell(&self.news, &mut self.outputs, now, key, peer),
+                    Some(due) => self.news.tell_by(due),
+                    None => {}
+                }
+                told_least = told_least.min(peer.told);
             }
+            self.news.forget_before(told_least);
         }
-        if let Some(due) = next {
+        self.wake_to_tell();
+    }
+
+    fn wake_to_tell(&mut self) {
+        if let Some(due) = self.news.due {
             self.wake_by(due);
         }
-        self.forget_old_news();
     }
 
     /// Tells all peers that chunks are here no longer.
     pub(crate) fn retract(&mut self, run: ChunkRun) {
-        for &peer in self.peers.keys() {
+        for peer in self.peers.keys() {
             self.outputs.push_back(Output::Retract { peer, run });
         }
-    }
-
-    fn forget_old_news(&mut self) {
-        let told = self.peers.values().map(|peer| peer.told).min();
-        self.news.forget_before(told.unwrap_or(self.news.end()));
     }
 }
 

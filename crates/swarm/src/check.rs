@@ -7,6 +7,7 @@ use alloc::string::String;
 use drizzle_model::ChunkIndex;
 
 use crate::config::{Mode, REQUESTS_PER_PEER_MAX};
+use crate::event::PeerKey;
 use crate::fetching::Asked;
 use crate::peer::{Peer, Request, Upload};
 use crate::swarm::Swarm;
@@ -25,7 +26,9 @@ impl Swarm {
     /// A chunk is here, asked for, or free, and just one of them.
     fn check_chunks(&self) -> Result<(), String> {
         let asked = self.count_asked();
-        law(asked == self.fetch.asked, "the chunks asked for are those in the peers' requests")?;
+        let kept = self.fetch.asked.iter().map(|(&chunk, asked)| (chunk, asked.counts()));
+        let counted = asked.iter().map(|(&chunk, asked)| (chunk, asked.counts()));
+        law(counted.eq(kept), "the chunks asked for are those in the peers' requests")?;
         let requests: usize = self.peers.values().map(|peer| peer.requests.len()).sum();
         same("open requests", requests, self.fetch.requests)?;
         let queues = self.peers.values().filter(|peer| peer.is_queue()).count();
@@ -73,7 +76,7 @@ impl Swarm {
     fn check_hungry(&self) -> Result<(), String> {
         let hungry = self.peers.values().filter(|peer| peer.is_hungry).count();
         same("hungry peers", hungry, self.fetch.hungry.len())?;
-        let is_marked = |key| self.peers.get(key).is_some_and(|peer| peer.is_hungry);
+        let is_marked = |key: &PeerKey| self.peers.get(*key).is_some_and(|peer| peer.is_hungry);
         law(self.fetch.hungry.iter().all(is_marked), "whoever is in the hungry list is marked so")
     }
 

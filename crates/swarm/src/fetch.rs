@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use drizzle_model::{ChunkIndex, Time};
 
-use crate::config::REQUESTS_PER_PEER_MAX;
+use crate::config::{Config, REQUESTS_PER_PEER_MAX};
 use crate::event::{Output, PeerKey};
 use crate::pace::CHECK_EVERY;
 use crate::peer::Peer;
@@ -30,7 +30,7 @@ const AT_IT: Duration = Duration::from_millis(20);
 impl Swarm {
     /// Changes a peer's requests, and keeps the sums over all peers right.
     pub(crate) fn with_source<R>(&mut self, key: PeerKey, change: impl FnOnce(&mut Peer) -> R) -> Option<R> {
-        let peer = self.peers.get_mut(&key)?;
+        let peer = self.peers.get_mut(key)?;
         self.fetch.intake.count_out(peer);
         let result = change(peer);
         self.fetch.intake.count_in(peer);
@@ -38,7 +38,7 @@ impl Swarm {
     }
 
     pub(crate) fn mark_hungry(&mut self, key: PeerKey) {
-        if let Some(peer) = self.peers.get_mut(&key)
+        if let Some(peer) = self.peers.get_mut(key)
             && !peer.is_hungry
         {
             peer.is_hungry = true;
@@ -46,9 +46,13 @@ impl Swarm {
         }
     }
 
+    /// Marks all who can be asked now: whoever has no room is marked when it gets some.
     pub(crate) fn mark_all_hungry(&mut self) {
-        for (&key, peer) in &mut self.peers {
-            if !peer.is_hungry {
+        let floor = self.floor_bytes();
+        let is_open = self.fetch.intake.was_open;
+        for (key, peer) in self.peers.iter_mut() {
+            let may_ask = is_open || !peer.requests.is_empty() || peer.have.is_full();
+            if may_ask && !peer.is_hungry && has_room_for(&self.config, peer, floor) {
                 peer.is_hungry = true;
                 self.fetch.hungry.push(key);
             }
@@ -70,7 +74,7 @@ impl Swarm {
                 self.fetch.intake.was_open &= self.fetch.intake.has_room();
             } else {
                 self.fetch.hungry.swap_remove(at);
-                if let Some(peer) = self.peers.get_mut(&key) {
+                if let Some(peer) = self.peers.get_mut(key) {
                     peer.is_hungry = false;
                 }
             }
@@ -84,10 +88,11 @@ impl Swarm {
             self.leave_queues(now);
         }
         let is_open = !has_enough && self.fetch.intake.has_room();
-        if (is_open && !self.fetch.intake.was_open) || core::mem::take(&mut self.fetch.is_freed) {
+        let opens = is_open && !self.fetch.intake.was_open;
+        (self.fetch.intake.had_enough, self.fetch.intake.was_open) = (has_enough, is_open);
+        if core::mem::take(&mut self.fetch.is_freed) || opens {
             self.mark_all_hungry();
         }
-        (self.fetch.intake.had_enough, self.fetch.intake.was_open) = (has_enough, is_open);
     }
 
     /// Takes back what was asked of peers that have not begun to send.
@@ -96,7 +101,7 @@ impl Swarm {
         let is_left = |peer: &Peer| peer.is_queue() && !is_at_it(peer);
         let queues = self.peers.iter().filter(|(_, peer)| is_left(peer));
         let requests =
-            queues.flat_map(|(&key, peer)| peer.requests.iter().map(move |of| (key, peer, of.chunk)));
+            queues.flat_map(|(key, peer)| peer.requests.iter().map(move |of| (key, peer, of.chunk)));
         let requests = requests.filter(|(_, peer, chunk)| !self.is_from_source(peer, *chunk));
         for (key, chunk) in requests.map(|(key, _, chunk)| (key, chunk)).collect::<Vec<_>>() {
             self.cancel(key, chunk);
@@ -112,14 +117,14 @@ impl Swarm {
         }
         let (a, b) = (self.random.below(count) as usize, self.random.below(count) as usize);
         let load = |at: usize| {
-            let peer = self.peers.get(&self.fetch.hungry[at]);
+            let peer = self.peers.get(self.fetch.hungry[at]);
             peer.map(|peer| (peer.due_bytes, peer.have.count()))
         };
         Some(if a == b || load(a) <= load(b) { a } else { b })
     }
 
     fn next_chunk_of(&mut self, key: PeerKey) -> Option<ChunkIndex> {
-        let peer = self.peers.get(&key)?;
+        let peer = self.peers.get(key)?;
         if !self.has_room_for(peer) || !(self.is_open_to(peer) || peer.have.is_full()) {
             return None;
         }
@@ -148,16 +153,18 @@ impl Swarm {
     }
 
     fn has_room_for(&self, peer: &Peer) -> bool {
-        let floor = FIRST_BYTES / self.peers.len().max(1) as u64;
-        let budget = if peer.failures > 0 { 1 } else { peer.pace.budget_bytes(floor.max(1)) };
-        let requests_max = self.config.requests_per_peer.min(REQUESTS_PER_PEER_MAX);
-        peer.is_usable() && peer.due_bytes < budget && peer.requests.len() < requests_max
+        has_room_for(&self.config, peer, self.floor_bytes())
+    }
+
+    /// What may be asked of a peer before its rate is known.
+    fn floor_bytes(&self) -> u64 {
+        (FIRST_BYTES / self.peers.len().max(1) as u64).max(1)
     }
 
     /// A chunk that others were asked for, when no chunk is free and this peer has nothing to do: one that still waits
     /// everywhere, or one whose sender is so slow that this peer would be through before it.
     fn endgame_chunk_of(&mut self, key: PeerKey) -> Option<ChunkIndex> {
-        let peer = self.peers.get(&key).filter(|peer| peer.requests.is_empty())?;
+        let peer = self.peers.get(key).filter(|peer| peer.requests.is_empty())?;
         let choices = self.fetch.asked.iter().filter(|(chunk, asked)| {
             peer.have.contains(**chunk)
                 && match asked.started {
@@ -191,7 +198,7 @@ impl Swarm {
     pub(crate) fn note_request(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         let bytes = self.sizes.bytes(chunk);
         if self.with_source(key, |peer| peer.add_request(now, chunk, bytes)).is_some() {
-            self.fetch.ask_more(chunk);
+            self.fetch.ask_more(key, chunk);
         }
     }
 
@@ -211,12 +218,17 @@ impl Swarm {
     }
 }
 
+fn has_room_for(config: &Config, peer: &Peer, floor_bytes: u64) -> bool {
+    let budget = if peer.failures > 0 { 1 } else { peer.pace.budget_bytes(floor_bytes) };
+    let requests_max = config.requests_per_peer.min(REQUESTS_PER_PEER_MAX);
+    peer.is_usable() && peer.due_bytes < budget && peer.requests.len() < requests_max
+}
+
 #[cfg(test)]
 mod tests {
     use drizzle_model::{Bitmap, Geometry};
 
     use super::*;
-    use crate::config::Config;
     use crate::event::Input;
     use crate::sizes::ChunkSizes;
 

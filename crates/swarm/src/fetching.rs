@@ -13,10 +13,19 @@ use crate::rarity::Rarity;
 use crate::through::Through;
 
 /// Of how many peers a chunk is asked, and how many of them have begun to send it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked {
     pub(crate) copies: u8,
     pub(crate) started: u8,
+    /// Who was asked last, and may have been let go since: almost always the only one.
+    pub(crate) last: Option<PeerKey>,
+}
+
+impl Asked {
+    /// What [`crate::check`] counts again.
+    pub(crate) fn counts(self) -> (u8, u8) {
+        (self.copies, self.started)
+    }
 }
 
 /// The downloading half's state.
@@ -60,9 +69,11 @@ impl Fetch {
     }
 
     /// One peer more is asked for the chunk.
-    pub(crate) fn ask_more(&mut self, chunk: ChunkIndex) {
+    pub(crate) fn ask_more(&mut self, key: PeerKey, chunk: ChunkIndex) {
         self.free.remove(chunk);
-        self.asked.entry(chunk).or_default().copies += 1;
+        let asked = self.asked.entry(chunk).or_default();
+        asked.copies += 1;
+        asked.last = Some(key);
         self.requests += 1;
     }
 

@@ -6,7 +6,7 @@
 //! simulation with a hundred peers and equal links: without this, the links stand idle 5 to 15 percent of the time, since
 //! some downlinks get seven transfers while others get one.
 //!
-//! It is enough when what has started will go on for a while: for one and a half chunks, or more where more at once is
+//! It is enough when what has started will go on for a while: for two chunks, or more where more at once is
 //! found to bring more ([`crate::climb`]).
 
 use core::time::Duration;
@@ -18,9 +18,12 @@ use crate::peer::Peer;
 /// The rate is measured over so long, and over so many chunks, at least.
 const WINDOW_MIN: Duration = Duration::from_millis(500);
 const WINDOW_CHUNKS_MIN: u64 = 8;
-/// What has started is to last for so many half chunks at least, and at most.
-const HALF_CHUNKS_MIN: u64 = 3;
+/// What has started is to last for so many half chunks at least, and at most. Two chunks at least: then some four come side by
+/// side, and whoever sends three or more of them finds takers. With one and a half, some ways out stand idle.
+const HALF_CHUNKS_MIN: u64 = 4;
 const HALF_CHUNKS_MAX: u64 = 256;
+/// What is tried at first, and again now and then.
+const HALF_CHUNKS_TRIED: u64 = 6;
 /// The best rate is that of this period and the one before.
 const PERIOD: Duration = Duration::from_secs(8);
 /// The share of the best rate that is as good as it, in percent.
@@ -59,7 +62,7 @@ impl Intake {
             soon_bytes: 0,
             queues: 0,
             queues_max: QUEUES_MIN,
-            ahead: 2 * HALF_CHUNKS_MIN,
+            ahead: HALF_CHUNKS_TRIED,
             best: [0; 2],
             period_start: Time::ORIGIN,
             next_trial: Time::ORIGIN,
@@ -107,7 +110,7 @@ impl Intake {
         } else if self.ahead > HALF_CHUNKS_MIN {
             self.ahead = (self.ahead * 2 / 3).max(HALF_CHUNKS_MIN);
         } else if now >= self.next_trial {
-            self.ahead = 2 * HALF_CHUNKS_MIN;
+            self.ahead = HALF_CHUNKS_TRIED;
             self.next_trial = now + self.pause;
             self.pause = (self.pause * 4).min(PAUSE_MAX);
         }

@@ -28,6 +28,7 @@ mod news;
 mod pace;
 mod patience;
 mod peer;
+mod peers;
 mod places;
 mod random;
 mod rarity;

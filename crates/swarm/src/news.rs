@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use drizzle_model::{ChunkIndex, ChunkRun};
+use drizzle_model::{ChunkIndex, ChunkRun, Time};
 
 /// Chunks that came, in order, as far as not every peer has been told.
 #[derive(Default)]
@@ -11,9 +11,16 @@ pub(crate) struct News {
     /// The number of the first that is kept.
     pub(crate) first: u64,
     pub(crate) chunks: VecDeque<ChunkIndex>,
+    /// No peer is to be told earlier than this; it may be later.
+    pub(crate) due: Option<Time>,
 }
 
 impl News {
+    /// Notes that a peer is to be told then.
+    pub(crate) fn tell_by(&mut self, at: Time) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
     /// The number that the next will have.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.chunks.len() as u64

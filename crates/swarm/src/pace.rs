@@ -26,13 +26,15 @@ pub(crate) struct Pace {
     rate: u64,
     /// The shortest time from a request to its first byte.
     latency: Duration,
+    /// What comes in while a request is on its way, in bytes: asked for often, and seldom another.
+    on_the_way: u64,
     window_start: Time,
     window_bytes: u64,
 }
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self { rate: 0, latency: LATENCY_MAX, window_start: Time::ORIGIN, window_bytes: 0 }
+        Self { rate: 0, latency: LATENCY_MAX, on_the_way: 0, window_start: Time::ORIGIN, window_bytes: 0 }
     }
 
     /// Something is due from now on, after a time in which nothing was.
@@ -42,7 +44,14 @@ impl Pace {
 
     /// The first bytes came of a request that was made so long ago.
     pub(crate) fn answered(&mut self, after: Duration) {
-        self.latency = self.latency.min(after);
+        if after < self.latency {
+            self.latency = after;
+            self.count_on_the_way();
+        }
+    }
+
+    fn count_on_the_way(&mut self) {
+        self.on_the_way = (u128::from(self.rate) * self.latency.as_nanos() / 1_000_000_000) as u64;
     }
 
     /// Bytes came. Says whether the rate was measured anew.
@@ -54,6 +63,7 @@ impl Pace {
         }
         let rate = (u128::from(self.window_bytes) * 1_000_000_000 / window.as_nanos()) as u64;
         self.rate = if self.rate == 0 { rate } else { (self.rate * 3 + rate) / 4 };
+        self.count_on_the_way();
         self.start(now);
         true
     }
@@ -66,8 +76,7 @@ impl Pace {
     /// How many bytes to have under way: `floor`, and twice what comes in while a request is on its way, so that
     /// a rate that could be higher is found.
     pub(crate) fn budget_bytes(&self, floor: u64) -> u64 {
-        let on_the_way = u128::from(self.rate) * self.latency.as_nanos() / 1_000_000_000;
-        (floor + 2 * on_the_way as u64).min(IN_FLIGHT_BYTES_MAX)
+        (floor + 2 * self.on_the_way).min(IN_FLIGHT_BYTES_MAX)
     }
 
     /// How long a peer may pause within a chunk of so many bytes.

@@ -28,7 +28,10 @@ const STARVED_EVERY: Duration = Duration::from_secs(5);
 impl Swarm {
     /// Looks at every peer: who rests long enough, who stalls, whose queue is too long.
     pub(crate) fn check_on_peers(&mut self, now: Time) {
-        for key in self.peers.keys().copied().collect::<Vec<_>>() {
+        // Of whom nothing is due and who does not rest, there is nothing to look at.
+        let is_watched = |peer: &Peer| peer.quiet_since.is_some() || !peer.is_usable();
+        let watched = self.peers.iter().filter(|(_, peer)| is_watched(peer));
+        for key in watched.map(|(key, _)| key).collect::<Vec<_>>() {
             self.check_on(now, key);
         }
         if !self.is_fetching() || self.peers.is_empty() {
@@ -43,11 +46,11 @@ impl Swarm {
     }
 
     fn check_on(&mut self, now: Time, key: PeerKey) {
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get(key) else { return };
         if matches!(peer.standing, Standing::Resting { until, .. } if until <= now) {
             self.end_rest(key);
         }
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get(key) else { return };
         let Some(quiet) = peer.quiet_since.map(|since| now - since) else { return };
         let in_work = peer.requests.iter().find(|request| request.is_started());
         if quiet >= DROP_AFTER && (in_work.is_some() || peer.failures > 0) {
@@ -66,7 +69,7 @@ impl Swarm {
     /// A peer stopped in the middle of a chunk. What nobody else has stays with it: a slow source is better than none.
     fn stalled(&mut self, now: Time, key: PeerKey) {
         self.start_rest(now, key, Failing::Silent);
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get(key) else { return };
         for chunk in peer.requests.iter().map(|request| request.chunk).collect::<Vec<_>>() {
             if self.fetch.rarity.count(chunk) > 0 {
                 self.cancel(key, chunk);
@@ -78,7 +81,7 @@ impl Swarm {
 
     /// Looks whether a chunk that was begun comes so slowly that it is held hostage.
     fn check_for_creeping(&mut self, now: Time, key: PeerKey) {
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get(key) else { return };
         let creeping = peer.requests.iter().filter(|request| self.creeps(now, request));
         for chunk in creeping.map(|request| request.chunk).collect::<Vec<_>>() {
             self.with_source(key, |peer| peer.mark_creeping(chunk));
@@ -104,7 +107,7 @@ impl Swarm {
             return;
         }
         self.start_rest(now, key, Failing::Creeping);
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get(key) else { return };
         let waiting = peer.requests.iter().filter(|request| !request.is_started());
         let is_elsewhere = |chunk: &ChunkIndex| self.fetch.rarity.count(*chunk) > 0;
         for chunk in waiting.map(|request| request.chunk).filter(is_elsewhere).collect::<Vec<_>>() {
@@ -113,7 +116,7 @@ impl Swarm {
     }
 
     fn move_long_waiting(&mut self, now: Time, from: PeerKey) {
-        let Some(peer) = self.peers.get(&from) else { return };
+        let Some(peer) = self.peers.get(from) else { return };
         let waiting = peer.requests.iter().filter(|request| now - request.asked_at >= QUEUE_PATIENCE);
         for chunk in waiting.map(|request| request.chunk).collect::<Vec<_>>() {
             self.move_to_any(now, chunk, from);
@@ -124,7 +127,7 @@ impl Swarm {
     fn move_to_any(&mut self, now: Time, chunk: ChunkIndex, from: PeerKey) -> bool {
         let fits =
             |peer: &Peer| peer.have.contains(chunk) && peer.request(chunk).is_none() && self.can_ask(peer);
-        let others = self.peers.iter().filter(|(_, peer)| fits(peer)).map(|(&key, _)| key);
+        let others = self.peers.iter().filter(|(_, peer)| fits(peer)).map(|(key, _)| key);
         let others: Vec<_> = others.collect();
         if others.is_empty() {
             return false;
@@ -136,7 +139,7 @@ impl Swarm {
     }
 
     pub(crate) fn start_rest(&mut self, now: Time, key: PeerKey, why: Failing) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if peer.is_usable() {
             self.fetch.rarity.remove_all(&peer.have);
         }
@@ -145,7 +148,7 @@ impl Swarm {
     }
 
     pub(crate) fn end_rest(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if !peer.is_usable() {
             peer.standing = Standing::Usable;
             self.fetch.rarity.add_all(&peer.have);

@@ -56,13 +56,13 @@ impl Swarm {
     fn placed(&self) -> impl Iterator<Item = (PeerKey, &Upload)> {
         self.peers
             .iter()
-            .map(|(&key, peer)| (key, &peer.uploads))
+            .map(|(key, peer)| (key, &peer.uploads))
             .flat_map(|(key, uploads)| uploads.iter().map(move |upload| (key, upload)))
             .filter(|(_, upload)| !upload.is_aside)
     }
 
     fn set_aside(&mut self, key: PeerKey, chunk: ChunkIndex) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(upload) = peer.uploads.iter_mut().find(|upload| upload.chunk == chunk) else { return };
         upload.is_aside = true;
         self.serve.uploads -= 1;

@@ -24,7 +24,7 @@ type Rank = (u8, usize, u32, u32, u64);
 
 impl Swarm {
     pub(crate) fn wanted(&mut self, key: PeerKey, chunk: ChunkIndex) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if peer.wants.iter().any(|want| want.chunk == chunk) || peer.is_sent(chunk) {
             return;
         }
@@ -69,7 +69,7 @@ impl Swarm {
     }
 
     fn end_upload(&mut self, key: PeerKey, chunk: ChunkIndex) -> Option<Upload> {
-        let peer = self.peers.get_mut(&key)?;
+        let peer = self.peers.get_mut(key)?;
         let at = peer.uploads.iter().position(|upload| upload.chunk == chunk)?;
         let upload = peer.uploads.swap_remove(at);
         self.serve.uploads -= usize::from(!upload.is_aside);
@@ -77,7 +77,7 @@ impl Swarm {
     }
 
     fn take_want(&mut self, key: PeerKey, chunk: ChunkIndex) -> bool {
-        let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let Some(peer) = self.peers.get_mut(key) else { return false };
         let Some(at) = peer.wants.iter().position(|want| want.chunk == chunk) else { return false };
         peer.wants.swap_remove(at);
         self.serve.wants -= 1;
@@ -96,7 +96,7 @@ impl Swarm {
 
     /// A chunk is valid no longer: who wants it is refused, who gets it gets no more of it.
     pub(crate) fn take_back_offers(&mut self, chunk: ChunkIndex) {
-        for (&key, peer) in &mut self.peers {
+        for (key, peer) in self.peers.iter_mut() {
             if peer.stop_upload(chunk) {
                 self.outputs.push_back(Output::Stop { peer: key, chunk });
             }
@@ -123,7 +123,7 @@ impl Swarm {
 
     fn start_upload(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         self.take_want(key, chunk);
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         peer.uploads.push(Upload { chunk, since: now, is_stopped: false, is_aside: false });
         self.serve.uploads += 1;
         if self.serve.copies.is_empty() {
@@ -141,7 +141,7 @@ impl Swarm {
         }
         let mean = (self.peers.values().map(|p| p.have.count() as u64).sum::<u64>()
             / self.peers.len().max(1) as u64) as u32;
-        let best = self.peers.iter().filter_map(|(&key, peer)| {
+        let best = self.peers.iter().filter_map(|(key, peer)| {
             let (rank, chunk) = self.best_want(peer, mean)?;
             Some((rank, key, chunk))
         });

@@ -21,7 +21,7 @@ impl Swarm {
     }
 
     fn peer_has_chunk(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if !peer.have.insert(chunk) {
             return;
         }
@@ -34,7 +34,7 @@ impl Swarm {
         }
         if self.fetch.free.contains(chunk) {
             self.mark_hungry(key);
-        } else if self.fetch.asked.contains_key(&chunk) {
+        } else if !self.have.contains(chunk) {
             self.move_to_new_holder(now, key, chunk);
         }
     }
@@ -47,7 +47,7 @@ impl Swarm {
 
     fn peer_lost_chunk(&mut self, key: PeerKey, chunk: ChunkIndex) {
         self.withdraw_request(key, chunk);
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if peer.have.remove(chunk) && peer.is_usable() {
             self.fetch.rarity.remove(chunk);
         }
@@ -60,7 +60,7 @@ impl Swarm {
         if arrival.is_first {
             self.started(key, chunk);
         }
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         if matches!(peer.standing, Standing::Resting { why: Failing::Silent, .. }) {
             self.end_rest(key);
         } else if peer.pace.arrived(now, arrival.bytes) {
@@ -76,18 +76,26 @@ impl Swarm {
             return;
         }
         let waits = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started());
-        let others = self.peers.iter().filter(|(other, peer)| **other != key && waits(peer));
-        for other in others.map(|(&other, _)| other).collect::<Vec<_>>() {
+        let others = self.peers.iter().filter(|(other, peer)| *other != key && waits(peer));
+        for other in others.map(|(other, _)| other).collect::<Vec<_>>() {
             self.cancel(other, chunk);
             self.mark_hungry(other);
         }
     }
 
     /// What was cancelled may come all the same, since the cancellation crossed its start: it counts as asked for
-    /// again.
+    /// again, and whoever was asked for it meanwhile and has not begun is let go, or it would come twice.
     fn adopt(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
-        let fits = |peer: &Peer| peer.have.contains(chunk) && peer.requests.len() < REQUESTS_PER_PEER_MAX;
-        if self.fetch.free.contains(chunk) && self.peers.get(&key).is_some_and(|peer| fits(peer)) {
+        let fits = |peer: &Peer| {
+            peer.request(chunk).is_none()
+                && peer.have.contains(chunk)
+                && peer.requests.len() < REQUESTS_PER_PEER_MAX
+        };
+        if !self.peers.get(key).is_some_and(fits) {
+            return;
+        }
+        let waits = || self.fetch.asked.get(&chunk).is_some_and(|asked| asked.started == 0);
+        if self.fetch.free.contains(chunk) || waits() {
             self.note_request(now, key, chunk);
         }
     }
@@ -104,7 +112,7 @@ impl Swarm {
     }
 
     fn note_through(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(request) = peer.request(chunk) else { return };
         let (started_at, creeps) = (request.started_at, request.creeps);
         if let Some(started_at) = started_at {
@@ -133,9 +141,9 @@ impl Swarm {
             return;
         }
         let asked = self.peers.iter().filter(|(_, peer)| peer.request(chunk).is_some());
-        for key in asked.map(|(&key, _)| key).collect::<Vec<_>>() {
+        for key in asked.map(|(key, _)| key).collect::<Vec<_>>() {
             self.cancel(key, chunk);
-            if let Some(peer) = self.peers.get_mut(&key) {
+            if let Some(peer) = self.peers.get_mut(key) {
                 peer.told_at = None;
             }
             self.mark_hungry(key);
@@ -145,11 +153,10 @@ impl Swarm {
     /// A peer has got a chunk that is asked of another. If it still waits there, it may be had here sooner, and leaves
     /// the other, who may be the only one to have what it has, to do something else.
     fn move_to_new_holder(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
-        let has_waiting = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started());
-        let Some((&from, source)) = self.peers.iter().find(|(_, peer)| has_waiting(peer)) else { return };
+        let Some((from, source)) = self.who_waits(chunk) else { return };
         let is_seed = source.have.is_full();
         let is_drawn = is_seed || self.random.below(self.fetch.rarity.count(chunk).max(1)) == 0;
-        let is_room = self.peers.get(&key).is_some_and(|peer| self.can_ask(peer));
+        let is_room = self.peers.get(key).is_some_and(|peer| self.can_ask(peer));
         if from == key || !is_drawn || !(is_room || is_seed) {
             return;
         }
@@ -158,6 +165,17 @@ impl Swarm {
         self.mark_hungry(from);
         if is_room {
             self.ask(now, key, chunk);
+        }
+    }
+
+    /// A peer that was asked for a chunk and has not begun to send it.
+    fn who_waits(&self, chunk: ChunkIndex) -> Option<(PeerKey, &Peer)> {
+        let asked = self.fetch.asked.get(&chunk).filter(|asked| asked.started < asked.copies)?;
+        let waits = |peer: &Peer| peer.request(chunk).is_some_and(|request| !request.is_started());
+        let last = asked.last.and_then(|last| Some((last, self.peers.get(last)?)));
+        match last.filter(|(_, peer)| asked.copies == 1 && waits(peer)) {
+            Some(only) => Some(only),
+            None => self.peers.iter().find(|(_, peer)| waits(peer)),
         }
     }
 

@@ -1,7 +1,6 @@
 //! The machine itself: its state, what comes in, what goes out, and when it wants to be woken.
 
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 
 use drizzle_model::{Bitmap, ChunkIndex, ChunkRun, Time};
 
@@ -11,6 +10,7 @@ use crate::fetching::Fetch;
 use crate::news::News;
 use crate::pace::CHECK_EVERY;
 use crate::peer::Peer;
+use crate::peers::Peers;
 use crate::random::Random;
 use crate::serving::Serve;
 use crate::sizes::ChunkSizes;
@@ -40,7 +40,7 @@ pub struct Swarm {
     pub(crate) random: Random,
     /// What is here.
     pub(crate) have: Bitmap,
-    pub(crate) peers: BTreeMap<PeerKey, Box<Peer>>,
+    pub(crate) peers: Peers,
     pub(crate) fetch: Fetch,
     pub(crate) serve: Serve,
     pub(crate) news: News,
@@ -62,7 +62,7 @@ impl Swarm {
             fetch: Fetch::new(count, &have, config.mode),
             serve: Serve::new(config.uploads, config.uploads_max),
             news: News::default(),
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
             outputs: VecDeque::new(),
             wake: None,
             config,
@@ -75,7 +75,15 @@ impl Swarm {
 
     /// Takes an input in. Afterwards, [`Swarm::poll`] until nothing more comes out.
     pub fn handle(&mut self, now: Time, input: Input) {
-        self.take(now, input);
+        self.handle_all(now, [input]);
+    }
+
+    /// Takes inputs in that came together, and draws the conclusions from all of them at once, which is cheaper than from
+    /// one after the other. Afterwards, [`Swarm::poll`] until nothing more comes out.
+    pub fn handle_all(&mut self, now: Time, inputs: impl IntoIterator<Item = Input>) {
+        for input in inputs {
+            self.take(now, input);
+        }
         if self.wake.is_some_and(|wake| wake <= now) {
             self.wake = None;
             self.check_on_peers(now);
@@ -103,7 +111,17 @@ impl Swarm {
 
     /// Which chunks a peer has, as far as known.
     pub fn have_of(&self, peer: PeerKey) -> Option<&Bitmap> {
-        self.peers.get(&peer).map(|peer| &peer.have)
+        self.peers.get(peer).map(|peer| &peer.have)
+    }
+
+    /// Who is connected.
+    pub fn peers(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.peers.keys()
+    }
+
+    /// Whether a peer is connected.
+    pub fn is_connected(&self, peer: PeerKey) -> bool {
+        self.peers.contains_key(peer)
     }
 
     /// How many peers are connected.
@@ -155,20 +173,20 @@ impl Swarm {
             return;
         }
         self.fetch.rarity.add_all(&have);
-        self.peers.insert(key, Box::new(Peer::new(have, self.news.end())));
+        self.peers.insert(key, Peer::new(have, self.news.end()));
         self.mark_hungry(key);
         self.wake_by(now + CHECK_EVERY);
     }
 
     pub(crate) fn drop_peer(&mut self, key: PeerKey, why: DropReason) {
-        if self.peers.contains_key(&key) {
+        if self.peers.contains_key(key) {
             self.forget(key);
             self.outputs.push_back(Output::Drop { peer: key, why });
         }
     }
 
     fn forget(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.remove(&key) else { return };
+        let Some(peer) = self.peers.remove(key) else { return };
         self.forget_uploads(&peer);
         self.forget_source(key, &peer);
     }

@@ -87,6 +87,7 @@ fn main() {
     plan.neighbours = argument("--neighbours", 30) as u32;
     plan.segments = argument("--segments", 16) as u32;
     plan.uploads = Some(argument("--uploads", 3) as usize);
+    plan.gather = Duration::from_millis(argument("--gather-ms", 0));
     plan.chunk_bytes = argument("--chunk-bytes", 1 << 20) as u32;
     let bound = if kind == "equal" { chunk_bound(&plan) } else { fluid_bound(&plan) };
     let churn = argument("--churn", 0) as u32;

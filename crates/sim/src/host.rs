@@ -88,10 +88,38 @@ impl<M> Actions<M> {
     }
 }
 
+/// What a message does where hosts take several at once: see [`crate::World::gathering`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Haste {
+    /// It comes at once, and may pass those that wait.
+    Passes,
+    /// It comes at once, and after all that were sent before it.
+    Follows,
+    /// It may wait for others.
+    Waits,
+}
+
 /// One host: a machine and what drives it.
 pub trait Host {
     /// What hosts send each other.
     type Message;
+
+    /// How a message comes where hosts take several at once.
+    fn haste(_message: &Self::Message) -> Haste {
+        Haste::Follows
+    }
+
+    /// Takes messages in that have waited, in the order in which they came.
+    fn handle_gathered(
+        &mut self,
+        now: Time,
+        messages: std::vec::Drain<'_, (HostId, Self::Message)>,
+        actions: &mut Actions<Self::Message>,
+    ) {
+        for (from, message) in messages {
+            self.handle(now, Event::Message { from, message }, actions);
+        }
+    }
 
     /// Takes an event in.
     fn handle(&mut self, now: Time, event: Event<Self::Message>, actions: &mut Actions<Self::Message>);

@@ -8,6 +8,7 @@
 //! scenarios are data, and what must hold of a run is checked in files of its own.
 
 mod host;
+mod inbox;
 mod link;
 mod queue;
 mod random;
@@ -16,7 +17,7 @@ mod transfer;
 mod transfers;
 mod world;
 
-pub use host::{Actions, Event, Host, HostId};
+pub use host::{Actions, Event, Haste, Host, HostId};
 pub use link::Link;
 pub use random::Random;
 pub use world::{Delivery, Failure, Traffic, World};

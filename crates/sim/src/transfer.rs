@@ -94,9 +94,12 @@ impl<H: Host> World<H> {
             self.held.push(Happening::AtDownlink { transfer: number, bytes });
             return false;
         }
+        // Its first bytes have come while the last ones still left: a segment is not stored on the way.
+        let first_ns =
+            self.now_ns.saturating_sub(time_ns(bytes, self.places[from.position()].link.up_bytes_per_s));
         let place = &mut self.places[to.position()];
-        let start_ns = place.downlink_free_ns.max(self.now_ns);
-        place.downlink_free_ns = start_ns + time_ns(bytes, place.link.down_bytes_per_s);
+        let start_ns = place.downlink_free_ns.max(first_ns);
+        place.downlink_free_ns = (start_ns + time_ns(bytes, place.link.down_bytes_per_s)).max(self.now_ns);
         self.queue.push(place.downlink_free_ns, Happening::Through { transfer: number, bytes });
         false
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use drizzle_model::Time;
 
-use crate::host::{Action, Actions, Event, Host, HostId};
+use crate::host::{Action, Actions, Event, Haste, Host, HostId};
+use crate::inbox::Inbox;
 use crate::link::Link;
 use crate::queue::Queue;
 use crate::random::{Random, mix};
@@ -53,18 +54,25 @@ pub(crate) enum Happening<M> {
     Deliver { to: HostId, event: Event<M> },
     Send { from: HostId, to: HostId, message: M },
     Wake { host: HostId },
+    Gathered { host: HostId },
     UplinkDone { host: HostId, transfer: u32, bytes: u32 },
     AtDownlink { transfer: u32, bytes: u32 },
     Through { transfer: u32, bytes: u32 },
 }
 
-pub(crate) struct Place<H> {
+/// How a host is reached.
+struct Way {
+    latency_ns: u64,
+    /// Hosts of different groups cannot reach each other.
+    group: u32,
+}
+
+pub(crate) struct Place<H: Host> {
     host: H,
     is_up: bool,
     pub(crate) link: Link,
-    /// Hosts of different groups cannot reach each other.
-    group: u32,
     wake_at: Option<Time>,
+    inbox: Inbox<H::Message>,
     /// Transfers that have a segment to send, in turn.
     pub(crate) ready: VecDeque<u32>,
     pub(crate) is_uplink_busy: bool,
@@ -77,15 +85,20 @@ pub struct World<H: Host> {
     seed: u64,
     delivery: Delivery,
     pub(crate) segment_bytes: u32,
+    /// Messages that may wait come at multiples of this time; 0: at once.
+    gather_ns: u64,
     is_checking: bool,
     pub(crate) now_ns: u64,
     random: Random,
     pub(crate) queue: Queue<Happening<H::Message>>,
     pub(crate) places: Vec<Place<H>>,
+    /// Of each host, what every message to it asks for: apart from all else, so that it stays in the processor's cache.
+    ways: Vec<Way>,
     pub(crate) transfers: Transfers,
     /// What could not get through, to be sent again when the network is whole.
     pub(crate) held: Vec<Happening<H::Message>>,
     actions: Vec<Action<H::Message>>,
+    gathered: Vec<(HostId, H::Message)>,
     failure: Option<Failure>,
     digest: u64,
     events: u64,
@@ -98,14 +111,17 @@ impl<H: Host> World<H> {
             seed,
             delivery,
             segment_bytes: 64 << 10,
+            gather_ns: 0,
             is_checking: false,
             now_ns: 0,
             random: Random::new(seed),
             queue: Queue::new(),
             places: Vec::new(),
+            ways: Vec::new(),
             transfers: Transfers::default(),
             held: Vec::new(),
             actions: Vec::new(),
+            gathered: Vec::new(),
             failure: None,
             digest: mix(seed),
             events: 0,
@@ -118,6 +134,12 @@ impl<H: Host> World<H> {
         self
     }
 
+    /// Lets messages that are in no haste wait for each other, at most so long.
+    pub fn gathering(mut self, span: Duration) -> Self {
+        self.gather_ns = span.as_nanos() as u64;
+        self
+    }
+
     /// Has every host check itself after each of its events.
     pub fn checking(mut self) -> Self {
         self.is_checking = true;
@@ -127,12 +149,13 @@ impl<H: Host> World<H> {
     /// Adds a host, which starts now.
     pub fn add(&mut self, host: H, link: Link) -> HostId {
         let id = HostId(self.places.len() as u32);
+        self.ways.push(Way { latency_ns: link.latency.as_nanos() as u64, group: 0 });
         self.places.push(Place {
             host,
             is_up: true,
             link,
-            group: 0,
             wake_at: None,
+            inbox: Inbox::default(),
             ready: VecDeque::new(),
             is_uplink_busy: false,
             downlink_free_ns: 0,
@@ -218,6 +241,7 @@ impl<H: Host> World<H> {
         let place = &mut self.places[id.position()];
         place.is_up = false;
         place.wake_at = None;
+        place.inbox.clear();
         self.transfers.crash(id);
     }
 
@@ -231,16 +255,17 @@ impl<H: Host> World<H> {
     /// Changes a host's link from now on.
     pub fn set_link(&mut self, id: HostId, link: Link) {
         self.places[id.position()].link = link;
+        self.ways[id.position()].latency_ns = link.latency.as_nanos() as u64;
     }
 
     /// Puts a host into a group: hosts of different groups do not reach each other until [`World::heal`].
     pub fn cut_off(&mut self, id: HostId, group: u32) {
-        self.places[id.position()].group = group;
+        self.ways[id.position()].group = group;
     }
 
     /// Makes the network whole again.
     pub fn heal(&mut self) {
-        self.places.iter_mut().for_each(|place| place.group = 0);
+        self.ways.iter_mut().for_each(|way| way.group = 0);
         for happening in std::mem::take(&mut self.held) {
             self.queue.push(self.now_ns, happening);
         }
@@ -275,6 +300,7 @@ impl<H: Host> World<H> {
             Happening::Deliver { to, event } => self.deliver(to, event),
             Happening::Send { from, to, message } => self.is_up(from) && self.send(from, to, message),
             Happening::Wake { host } => self.wake(host),
+            Happening::Gathered { host } => self.gathered(host),
             Happening::UplinkDone { host, transfer, bytes } => self.uplink_done(host, transfer, bytes),
             Happening::AtDownlink { transfer, bytes } => self.at_downlink(transfer, bytes),
             Happening::Through { transfer, bytes } => self.through(transfer, bytes),
@@ -283,6 +309,12 @@ impl<H: Host> World<H> {
 
     pub(crate) fn deliver(&mut self, to: HostId, event: Event<H::Message>) -> bool {
         let now = self.now();
+        if let Event::Message { message, .. } = &event
+            && H::haste(message) == Haste::Follows
+            && self.places.get(to.position()).is_some_and(|place| !place.inbox.is_empty())
+        {
+            self.hand_over(to);
+        }
         let Some(place) = self.places.get_mut(to.position()).filter(|place| place.is_up) else {
             return false;
         };
@@ -360,9 +392,61 @@ impl<H: Host> World<H> {
             self.held.push(Happening::Send { from, to, message });
             return false;
         }
+        if self.gather_ns > 0 && H::haste(&message) == Haste::Waits {
+            self.let_wait(from, to, message, self.now_ns + delay_ns);
+            return false;
+        }
         let event = Event::Message { from, message };
         self.queue.push(self.now_ns + delay_ns, Happening::Deliver { to, event });
         false
+    }
+
+    fn let_wait(&mut self, from: HostId, to: HostId, message: H::Message, at_ns: u64) {
+        let place = &mut self.places[to.position()];
+        if place.is_up {
+            place.inbox.push(at_ns, from, message);
+            self.wake_for_inbox(to, at_ns);
+        }
+    }
+
+    fn wake_for_inbox(&mut self, host: HostId, at_ns: u64) {
+        let place = &mut self.places[host.position()];
+        if !std::mem::replace(&mut place.inbox.is_due, true) {
+            self.queue.push(at_ns.next_multiple_of(self.gather_ns), Happening::Gathered { host });
+        }
+    }
+
+    /// It is time for the messages that waited for a host.
+    fn gathered(&mut self, host: HostId) -> bool {
+        self.places[host.position()].inbox.is_due = false;
+        let is_told = self.hand_over(host);
+        if let Some(first_ns) = self.places[host.position()].inbox.first_ns() {
+            self.wake_for_inbox(host, first_ns);
+        }
+        is_told
+    }
+
+    /// Hands a host the messages that have come and waited for it.
+    fn hand_over(&mut self, to: HostId) -> bool {
+        let now = self.now();
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let place = &mut self.places[to.position()];
+        place.inbox.take(self.now_ns, &mut gathered);
+        if !place.is_up || gathered.is_empty() {
+            gathered.clear();
+            self.gathered = gathered;
+            return false;
+        }
+        for (from, _) in &gathered {
+            self.digest =
+                mix(self.digest ^ self.now_ns ^ (u64::from(to.0) << 40) ^ (2 | u64::from(from.0) << 8));
+        }
+        self.events += gathered.len() as u64;
+        let mut actions = Actions(std::mem::take(&mut self.actions));
+        place.host.handle_gathered(now, gathered.drain(..), &mut actions);
+        self.gathered = gathered;
+        self.after_handling(to, actions);
+        true
     }
 
     fn is_lost(&mut self, id: HostId) -> bool {
@@ -378,12 +462,11 @@ impl<H: Host> World<H> {
     }
 
     pub(crate) fn latency_ns(&self, from: HostId, to: HostId) -> u64 {
-        let of = |id: HostId| self.places[id.position()].link.latency;
-        (of(from) + of(to)).as_nanos() as u64
+        self.ways[from.position()].latency_ns + self.ways[to.position()].latency_ns
     }
 
     pub(crate) fn can_reach(&self, from: HostId, to: HostId) -> bool {
-        self.places[from.position()].group == self.places[to.position()].group
+        self.ways[from.position()].group == self.ways[to.position()].group
     }
 }
 

@@ -12,10 +12,16 @@ use drizzle_sim::swarm::{Plan, chunk_bound, fluid_bound, run};
 use drizzle_sim::{Link, Random};
 
 const MBIT: u64 = 125_000;
-/// Fewer places than the default: here transfers share links evenly and without a pause, so that fewer fill them than in
-/// reality, and a swarm gets going the sooner. With six the figures are 1.035 and 1.11 in place of 1.028 and 1.10.
-const UPLOADS: usize = 4;
+/// Fewer places than the default of six. Here a transfer has its full rate with its first byte, so three fill a link, and each
+/// chunk is through in half the time that it takes beside five others; the time that a chunk needs from the seed to the last
+/// peer is most of what is lost: 1.035 with six when it was 1.028 with four, for a hundred peers, and 1.02 now with three.
+/// Real processes over shaped links were faster with six than with three. The likely reason is not in this world: a transfer of
+/// TCP to a peer that was idle gets up to its rate over some round trips behind full queues, which is as long as a chunk takes.
+const UPLOADS: usize = 3;
 const EQUAL: Link = Link::symmetric(100 * MBIT);
+
+/// Of the swarm of ten thousand.
+const FULL_CHUNKS: u32 = 128;
 
 fn is_full() -> bool {
     std::env::var("SWARM_SIM").is_ok_and(|size| size == "full")
@@ -111,14 +117,24 @@ fn a_thousand_peers_need_little_more_than_the_least_time() {
     assert_within("a fifth goes", &plan.with_churn(20, bound), bound, 1.25 + slack);
 }
 
-/// Would fail if a step took a time that grows with the size of the swarm.
+/// The time that this thread had on a core: what other programs take of it does not count. None where it is not told.
+fn time_on_core() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    stat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Would fail if a step took a time that grows with the size of the swarm. News are gathered for half a chunk time, and
+/// chunks come in halves: what it costs in truth was looked at with a hundred and a thousand peers, and is in the third decimal.
 #[test]
 fn ten_thousand_peers_are_simulated_in_less_than_a_minute() {
-    let (chunks, factor) = if is_full() { (24, 2.5) } else { (8, 3.0) };
+    let (chunks, factor) = if is_full() { (FULL_CHUNKS, 1.3) } else { (8, 3.0) };
     let mut plan = equal(chunks, 10_000);
-    plan.segments = 2;
+    (plan.segments, plan.neighbours, plan.gather) = (2, 20, Duration::from_millis(40));
+    let before = time_on_core();
     let real = assert_within("equal links", &plan, chunk_bound(&plan), factor);
+    let took = time_on_core().zip(before).map_or(real, |(now, before)| now.saturating_sub(before));
+    println!("{took:?} on a core");
     if is_full() {
-        assert!(real < Duration::from_secs(60), "{real:?}");
+        assert!(took < Duration::from_secs(60), "{took:?}");
     }
 }

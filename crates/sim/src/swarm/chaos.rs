@@ -33,6 +33,7 @@ pub fn chaos(seed: u64) -> Plan {
         steps,
         policy: Policy::default(),
         uploads: None,
+        gather: Duration::from_millis([0, 0, 20][(seed % 3) as usize]),
         is_checking: true,
         give_up_after: Duration::from_millis(CHAOS_MS) + PEACE,
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use drizzle_model::{Bitmap, ChunkIndex, ChunkRun, Time};
 use drizzle_swarm::{ChunkSizes, Config, DropReason, Input, Output, PeerKey, Refusal, Swarm};
 
-use crate::{Actions, Event, Host, HostId, Random};
+use crate::{Actions, Event, Haste, Host, HostId, Random};
 
 /// The bit of a transfer's tag that says that its bytes are wrong.
 const WRONG_BYTES: u64 = 1 << 32;
@@ -19,9 +19,9 @@ const WRONG_BYTES: u64 = 1 << 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// Opens a connection: what the sender has.
-    Hello(Bitmap),
+    Hello(Box<Bitmap>),
     /// Answers `Hello`.
-    Welcome(Bitmap),
+    Welcome(Box<Bitmap>),
     /// Ends a connection.
     Bye,
     /// The sender has these now.
@@ -64,7 +64,6 @@ pub struct Peer {
     connections_min: usize,
     redial_at: Option<Time>,
     chunks_at_redial: u32,
-    connected: BTreeSet<HostId>,
     banned: BTreeSet<HostId>,
     sent_chunks: u32,
     completed_at: Option<Time>,
@@ -96,7 +95,6 @@ impl Peer {
             to_dial,
             redial_at: None,
             chunks_at_redial: 0,
-            connected: BTreeSet::new(),
             banned: BTreeSet::new(),
             sent_chunks: 0,
             completed_at: None,
@@ -138,20 +136,27 @@ impl Peer {
 
     /// With whom it is connected.
     pub fn connected(&self) -> impl Iterator<Item = HostId> + '_ {
-        self.connected.iter().copied()
+        self.machine.peers().map(host)
+    }
+
+    fn is_connected(&self, other: HostId) -> bool {
+        self.machine.is_connected(PeerKey(other.0))
     }
 
     /// Says goodbye to all.
     pub fn leave(&mut self, actions: &mut Actions<Message>) {
-        for &peer in &self.connected {
+        for peer in self.connected() {
             actions.send(peer, Message::Bye);
         }
-        self.connected.clear();
     }
 
     /// Gives the machine an input and does what it says.
     pub fn input(&mut self, now: Time, input: Input, actions: &mut Actions<Message>) {
         self.machine.handle(now, input);
+        self.carry_out(now, actions);
+    }
+
+    fn carry_out(&mut self, now: Time, actions: &mut Actions<Message>) {
         while let Some(output) = self.machine.poll() {
             self.act(now, output, actions);
         }
@@ -197,7 +202,6 @@ impl Peer {
     }
 
     fn drop_peer(&mut self, peer: HostId, why: DropReason, actions: &mut Actions<Message>) {
-        self.connected.remove(&peer);
         // The others may come again.
         if matches!(why, DropReason::Corrupt { .. }) {
             self.banned.insert(peer);
@@ -213,28 +217,24 @@ impl Peer {
     }
 
     fn dial(&mut self, other: HostId, actions: &mut Actions<Message>) {
-        if !self.connected.contains(&other) && !self.banned.contains(&other) {
-            actions.send(other, Message::Hello(self.machine.have().clone()));
+        if !self.is_connected(other) && !self.banned.contains(&other) {
+            actions.send(other, Message::Hello(Box::new(self.machine.have().clone())));
         }
     }
 
     fn message(&mut self, now: Time, from: HostId, message: Message, actions: &mut Actions<Message>) {
         let peer = PeerKey(from.0);
         let opens = matches!(message, Message::Hello(_) | Message::Welcome(_) | Message::Bye);
-        if !opens && !self.connected.contains(&from) {
+        if !opens && !self.is_connected(from) {
             return actions.send(from, Message::Bye);
         }
         let input = match message {
             Message::Hello(_) if self.banned.contains(&from) => return actions.send(from, Message::Bye),
             Message::Hello(have) => {
-                actions.send(from, Message::Welcome(self.machine.have().clone()));
-                self.connected.insert(from);
-                Input::Connected { peer, have }
+                actions.send(from, Message::Welcome(Box::new(self.machine.have().clone())));
+                Input::Connected { peer, have: *have }
             }
-            Message::Welcome(have) => {
-                self.connected.insert(from);
-                Input::Connected { peer, have }
-            }
+            Message::Welcome(have) => Input::Connected { peer, have: *have },
             Message::Bye => return self.lost(now, from, actions),
             Message::Have(run) => Input::Have { peer, run },
             Message::Lost(run) => Input::Lost { peer, run },
@@ -251,7 +251,7 @@ impl Peer {
             return;
         }
         let chunks = self.machine.have().count();
-        if self.connected.len() < self.connections_min || chunks == self.chunks_at_redial {
+        if self.machine.peer_count() < self.connections_min || chunks == self.chunks_at_redial {
             self.dial_another(actions);
         }
         self.chunks_at_redial = chunks;
@@ -259,7 +259,7 @@ impl Peer {
     }
 
     fn lost(&mut self, now: Time, peer: HostId, actions: &mut Actions<Message>) {
-        if self.connected.remove(&peer) {
+        if self.is_connected(peer) {
             self.input(now, Input::Disconnected { peer: PeerKey(peer.0) }, actions);
             self.dial_another(actions);
         }
@@ -268,7 +268,7 @@ impl Peer {
     fn arrived(&mut self, now: Time, from: HostId, part: (u64, u32, bool), actions: &mut Actions<Message>) {
         let (tag, bytes, is_last) = part;
         let (peer, chunk) = (PeerKey(from.0), self.machine.have().chunk(tag as u32));
-        let (Some(chunk), true) = (chunk, self.connected.contains(&from)) else { return };
+        let (Some(chunk), true) = (chunk, self.is_connected(from)) else { return };
         self.received_bytes += u64::from(bytes);
         self.input(now, Input::Progress { peer, chunk, bytes }, actions);
         match tag {
@@ -318,6 +318,34 @@ impl Host for Peer {
                 self.input(now, Input::Tick, actions);
             }
         }
+    }
+
+    fn haste(message: &Message) -> Haste {
+        match message {
+            // What a peer has and what it wants are worth nothing on another connection.
+            Message::Hello(_) | Message::Welcome(_) | Message::Bye => Haste::Follows,
+            Message::Have(_) | Message::Lost(_) => Haste::Waits,
+            Message::Want(_) | Message::Cancel(_) | Message::Starts(_) | Message::Refuse(..) => Haste::Passes,
+        }
+    }
+
+    fn handle_gathered(
+        &mut self,
+        now: Time,
+        messages: std::vec::Drain<'_, (HostId, Message)>,
+        actions: &mut Actions<Message>,
+    ) {
+        let inputs = messages.filter_map(|(from, message)| {
+            let peer = PeerKey(from.0);
+            // What comes from one who is not connected any more is passed over by the machine.
+            match message {
+                Message::Have(run) => Some(Input::Have { peer, run }),
+                Message::Lost(run) => Some(Input::Lost { peer, run }),
+                _ => None,
+            }
+        });
+        self.machine.handle_all(now, inputs);
+        self.carry_out(now, actions);
     }
 
     fn next_deadline(&self) -> Option<Time> {

@@ -71,6 +71,9 @@ pub struct Plan {
     pub policy: Policy,
     /// Uploads at once.
     pub uploads: Option<usize>,
+    /// What peers have got is heard by the others this much later at most, so that each hears of much at once: for large
+    /// worlds, in which this is most of the work. Zero for the truth.
+    pub gather: Duration,
     /// Whether every machine recounts itself after every step.
     pub is_checking: bool,
     /// When it is given up.
@@ -98,6 +101,7 @@ impl Plan {
             steps: Vec::new(),
             policy: Policy::default(),
             uploads: None,
+            gather: Duration::ZERO,
             is_checking: false,
             give_up_after: Duration::from_secs(24 * 3600),
         }

@@ -60,7 +60,9 @@ pub fn run_watched(plan: &Plan, mut watch: impl FnMut(&World<Peer>)) -> Result<O
 }
 
 fn build(plan: &Plan) -> World<Peer> {
-    let mut world = World::new(plan.seed, Delivery::Stream).segment_bytes(plan.chunk_bytes / plan.segments);
+    let mut world = World::new(plan.seed, Delivery::Stream)
+        .segment_bytes(plan.chunk_bytes / plan.segments)
+        .gathering(plan.gather);
     if plan.is_checking {
         world = world.checking();
     }

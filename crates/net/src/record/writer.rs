@@ -16,6 +16,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::frame::CONTENT_LEN_MAX;
 use super::keys::TrafficKeys;
+use crate::socket::Backlog;
 
 /// How many records one write seals: 256 KiB and what little goes with them. They are still in the processor's cache
 /// when they are sent.
@@ -42,6 +43,7 @@ pub(crate) struct RecordWriter {
     unsent: VecDeque<Vec<u8>>,
     /// How much of the first of them has.
     sent_len: usize,
+    backlog: Backlog,
     is_closed: bool,
 }
 
@@ -53,7 +55,17 @@ impl RecordWriter {
     ) -> Result<Self, rustls::Error> {
         let (encrypter, records_max) = (keys.encrypter(secrets)?, keys.records_max());
         let unsent = VecDeque::new();
-        Ok(Self { tcp, keys, encrypter, seq, records_max, unsent, sent_len: 0, is_closed: false })
+        Ok(Self {
+            tcp,
+            keys,
+            encrypter,
+            seq,
+            records_max,
+            unsent,
+            sent_len: 0,
+            backlog: Backlog::default(),
+            is_closed: false,
+        })
     }
 
     /// Takes new keys after so many records.
@@ -102,7 +114,12 @@ impl RecordWriter {
                 *slice = IoSlice::new(record);
             }
             slices[0] = IoSlice::new(&self.unsent[0][self.sent_len..]);
-            let sent = ready!(Pin::new(&mut self.tcp).poll_write_vectored(cx, &slices[..count]))?;
+            let Poll::Ready(sent) = Pin::new(&mut self.tcp).poll_write_vectored(cx, &slices[..count]) else {
+                self.backlog.is_full();
+                return Poll::Pending;
+            };
+            let sent = sent?;
+            self.backlog.takes(self.tcp.as_ref());
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

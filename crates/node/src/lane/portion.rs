@@ -14,17 +14,20 @@ use drizzle_wire::PAYLOAD_BYTES_MAX;
 const BYTES_MIN: u32 = 16 << 10;
 /// A piece that takes longer than this was too large.
 const SLOW: Duration = Duration::from_millis(10);
-/// After one that takes less than this, the next may be larger.
+/// After some in a row that take less than this each, the next may be larger. One alone says nothing: what is written first
+/// after a pause goes at once into the kernel's buffer.
 const FAST: Duration = Duration::from_millis(2);
+const FAST_IN_A_ROW: u32 = 8;
 
 /// The size of the next piece.
 pub(super) struct Portion {
     bytes: u32,
+    fast_in_a_row: u32,
 }
 
 impl Default for Portion {
     fn default() -> Self {
-        Self { bytes: PAYLOAD_BYTES_MAX }
+        Self { bytes: PAYLOAD_BYTES_MAX, fast_in_a_row: 0 }
     }
 }
 
@@ -39,7 +42,10 @@ impl Portion {
         if took > SLOW {
             let in_time = bytes as u128 * SLOW.as_nanos() / took.as_nanos();
             self.bytes = u32::try_from(in_time).unwrap_or(u32::MAX).clamp(BYTES_MIN, self.bytes);
-        } else if took < FAST {
+        }
+        self.fast_in_a_row = if took < FAST { self.fast_in_a_row + 1 } else { 0 };
+        if self.fast_in_a_row >= FAST_IN_A_ROW {
+            self.fast_in_a_row = 0;
             self.bytes = (self.bytes * 2).min(PAYLOAD_BYTES_MAX);
         }
     }
@@ -62,7 +68,11 @@ mod tests {
         assert_eq!(portion.bytes(), 64 << 10, "neither slow nor fast");
         portion.went(64 << 10, 10_000 * MS);
         assert_eq!(portion.bytes(), BYTES_MIN);
-        for _ in 0..10 {
+        for _ in 1..FAST_IN_A_ROW {
+            portion.went(BYTES_MIN as usize, MS);
+        }
+        assert_eq!(portion.bytes(), BYTES_MIN, "a few that went into a buffer");
+        for _ in 0..4 * FAST_IN_A_ROW {
             portion.went(BYTES_MIN as usize, MS);
         }
         assert_eq!(portion.bytes(), PAYLOAD_BYTES_MAX);

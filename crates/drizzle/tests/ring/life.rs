@@ -188,7 +188,11 @@ fn a_guest_goes_on_to_a_member_with_room() {
     let path = file(&guest, "15", 200_000);
     let stored = guest.run(words!["ring", "store", &path, "--join", &none.address]);
     stored.assert_code(0);
-    let at: Vec<u64> =
-        stored.all("stored")[0]["at"].as_array().unwrap().iter().filter_map(|id| id.as_u64()).collect();
+    let at: Vec<u64> = stored.all("stored")[0]["at"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(serde_json::Value::as_u64)
+        .collect();
     assert_eq!(at, [20, 30]);
 }

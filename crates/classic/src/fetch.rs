@@ -75,11 +75,11 @@ pub enum FetchError {
         /// What the disk has.
         available: u64,
     },
-    /// It announces another size than the one that is of use.
-    #[error("it announces {announced} bytes, expected {expected}")]
+    /// It is of another size than the one that is of use.
+    #[error("it has {at_least} bytes or more, expected {expected}")]
     OtherSize {
-        /// What the header said.
-        announced: u64,
+        /// What the header said, or what came.
+        at_least: u64,
         /// What is of use.
         expected: u64,
     },
@@ -167,7 +167,7 @@ impl Fetcher {
     /// Whether what is announced can be of use, before a byte of it is written.
     fn check(&self, announced: u64, call: &Call) -> Result<(), FetchError> {
         if let Some(expected) = self.size.filter(|size| *size != announced) {
-            return Err(FetchError::OtherSize { announced, expected });
+            return Err(FetchError::OtherSize { at_least: announced, expected });
         }
         let available = call.part.as_ref().and_then(Part::free_bytes);
         if let Some(available) = available.filter(|available| announced > *available) {
@@ -217,6 +217,7 @@ impl Fetcher {
             part: Some(part.map_err(FetchError::Disk)?),
             gauge: self.gauge.clone(),
             limit: self.limit.clone(),
+            size: self.size,
             hash: blake3::Hasher::new(),
             bytes: 0,
             piece: vec![0; PIECE_BYTES],
@@ -283,6 +284,8 @@ struct Call {
     part: Option<Part>,
     gauge: Gauge,
     limit: RateLimiter,
+    /// The only size that is of use, if only one is.
+    size: Option<u64>,
     hash: blake3::Hasher,
     bytes: u64,
     piece: Vec<u8>,
@@ -347,9 +350,18 @@ impl Call {
                 Err(FetchError::Broken(_)) => return Ok(false),
                 Err(error) => return Err(error),
             }
-            if self.bytes == UNFRAMED_BYTES_MAX {
-                return Err(FetchError::Endless);
+            self.check_length()?;
+        }
+    }
+
+    /// Whether what came of a bare reply can still be of use. Nothing announced how long it is, so it is not read to its end to find out.
+    fn check_length(&self) -> Result<(), FetchError> {
+        match self.size {
+            Some(expected) if self.bytes > expected => {
+                Err(FetchError::OtherSize { at_least: self.bytes, expected })
             }
+            _ if self.bytes == UNFRAMED_BYTES_MAX => Err(FetchError::Endless),
+            _ => Ok(()),
         }
     }
 }

@@ -188,6 +188,25 @@ async fn what_is_there_stays_unless_it_is_empty() {
     }
 }
 
+/// A bare reply has no length, but once it is longer than the file that lies there it can only be another one. Would fail if it were read to
+/// its end, which takes 64 GiB of the disk and of somebody's time: it is called twice then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_of_a_bare_reply_is_read_than_can_be_of_use() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let endless = peer(move |_, before| {
+        counted.store(before + 1, Ordering::Relaxed);
+        bare(&vec![7; 8 << 20])
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "ours").unwrap();
+    let got = get_from(dir.path(), &[(endless, Dialect::Unframed)]).await;
+    assert!(matches!(got, Err(GetError::Exists)));
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    assert_holds(dir.path(), Some(b"ours"));
+}
+
 /// An empty file comes from a peer that answers otherwise for what it does not have. One that announces nothing for that, too, may have
 /// lost the file, and an empty one in its place would be wrong.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

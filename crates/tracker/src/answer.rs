@@ -122,6 +122,8 @@ pub(crate) enum AnswerError {
     ClassicName(String),
     #[error("it named other files than the one that was asked for")]
     NotAskedFor,
+    #[error("it named nobody who can be called")]
+    Nobody,
     #[error("expected {expected} verdicts, received {received}")]
     Verdicts { expected: usize, received: usize },
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!     missed --somebody can give it--> fetching --it came--> here --lost on the disk--> missed
-//!        |                                `--nobody could give it--> missed
+//!        |                                |--nobody could give it--> missed
+//!        |                                `--the disk does not take it--> missed, and for a while not fetched
 //!        `--for too long--> overdue: the records that name it are to go
 //! ```
 //!
@@ -31,6 +32,9 @@ const LOST_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const FETCHED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often a fetch that takes longer is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// What the disk did not take is not fetched again for so long: whoever wants it kept hears at once that it is not.
+const UNWRITABLE_REST: Duration = Duration::from_secs(15);
 
 /// Where a record lies: in the order of the circle.
 pub(crate) type Slot = (Position, RecordId);
@@ -65,6 +69,8 @@ struct Blob {
     missed: Option<Missed>,
     is_fetching: bool,
     sources: VecDeque<Source>,
+    /// The disk did not take it; until then it is not fetched again.
+    rests_until: Option<Time>,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +92,7 @@ impl Blobs {
                 missed: Some(Missed { until, last }),
                 is_fetching: false,
                 sources: VecDeque::new(),
+                rests_until: None,
             }
         });
         entry.named_by.insert(by);
@@ -131,7 +138,27 @@ impl Blobs {
             self.missed.remove(&(missed.until, blob));
         }
         entry.is_fetching = false;
+        entry.rests_until = None;
         entry.sources.clear();
+    }
+
+    /// The disk does not take it. Another source would not help.
+    pub(crate) fn unwritable(&mut self, now: Time, blob: ContentHash) {
+        let Some(entry) = self.known.get_mut(&blob).filter(|entry| entry.missed.is_some()) else { return };
+        entry.is_fetching = false;
+        entry.sources.clear();
+        entry.rests_until = Some(now + UNWRITABLE_REST);
+    }
+
+    pub(crate) fn try_again(&mut self, blob: ContentHash) {
+        if let Some(entry) = self.known.get_mut(&blob) {
+            entry.rests_until = None;
+        }
+    }
+
+    /// Whether the disk did not take it a while ago.
+    pub(crate) fn rests(&self, now: Time, blob: ContentHash) -> bool {
+        self.known.get(&blob).is_some_and(|entry| entry.rests_until.is_some_and(|until| now < until))
     }
 
     /// It was here, and is no more.

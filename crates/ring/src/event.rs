@@ -67,6 +67,8 @@ pub enum Input {
     BlobArrived(ContentHash),
     /// A blob is not on this node's disk any more, or is damaged.
     BlobLost(ContentHash),
+    /// A blob could not be written: this node's disk is full, or fails.
+    BlobUnwritable(ContentHash),
     /// A peer could not give a blob.
     BlobNotGiven {
         /// The blob.
@@ -144,7 +146,7 @@ pub enum Output {
         /// Why.
         error: OperationError,
     },
-    /// Fetch a blob, verify it, and say [`Input::BlobArrived`] or [`Input::BlobNotGiven`].
+    /// Fetch a blob, verify it, and say [`Input::BlobArrived`], [`Input::BlobUnwritable`] or [`Input::BlobNotGiven`].
     FetchBlob {
         /// The blob.
         blob: ContentHash,
@@ -205,6 +207,9 @@ pub enum OperationError {
     /// Whoever should keep the record does not.
     #[error("refused: {0}")]
     Refused(Refusal),
+    /// Nobody takes the record, and the disk of one of those who should is to blame.
+    #[error("the disk of peer {} is full, or cannot be written to", .0.position)]
+    Unwritable(Contact),
     /// Those who took the record could not fetch its blob.
     #[error("no peer that should keep the file has fetched it in time")]
     NoFile,

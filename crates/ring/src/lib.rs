@@ -22,6 +22,7 @@ mod config;
 mod contact;
 mod event;
 mod fingers;
+mod ledger;
 mod message;
 mod neighbours;
 mod position;

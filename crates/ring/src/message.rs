@@ -149,6 +149,9 @@ pub enum Refusal {
     /// No room at all.
     #[error("the peer has no more room")]
     Full,
+    /// It has tried to take the record's blob, and its disk did not.
+    #[error("the peer's disk is full, or cannot be written to")]
+    Unwritable,
 }
 
 /// An answer.

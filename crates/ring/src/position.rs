@@ -96,7 +96,7 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [0, 0, 0, number] => write!(f, "{number}"),
-            [first, ..] => write!(f, "{:010x}", first >> 24),
+            [first, ..] => write!(f, "{:012x}", first >> 16),
         }
     }
 }

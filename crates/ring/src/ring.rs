@@ -9,9 +9,10 @@
 //!
 //! What keeps the ring is in `upkeep`, what seeks in `seek`, what the user asked for in `jobs`, what keeps the records where
 //! they belong in `keep`, and what answers others in `answer`. These only add to [`Ring`]; what its fields are made of is in
-//! `purpose`, `stage`, `task` and `replicas`, which know nothing of it.
+//! `purpose`, `stage`, `task`, `replicas` and `counted`, which know nothing of it.
 
 mod answer;
+mod counted;
 mod jobs;
 mod join;
 mod keep;
@@ -43,6 +44,7 @@ use crate::record::{Record, RecordId};
 use crate::search::Search;
 use crate::shelf::Shelf;
 
+use self::counted::Counted;
 use self::purpose::{AIMS_MAX, Aim, Purpose};
 use self::replicas::Replicas;
 use self::stage::Stage;
@@ -90,6 +92,9 @@ pub struct Ring {
     jobs: BTreeMap<Operation, Job>,
     shelf: Shelf,
     replicas: Replicas,
+    counted: Counted,
+    /// Those who said goodbye, until so long after: others may not have heard it yet, and name them.
+    departed: VecDeque<(Time, PeerId)>,
     old: Acquaintances,
     last_reunited: Option<Time>,
     timers: Timers,
@@ -125,6 +130,8 @@ impl Ring {
             jobs: BTreeMap::new(),
             shelf: Shelf::new(config.space, config.quotas.clone()),
             replicas: Replicas::default(),
+            counted: Counted::none(now),
+            departed: VecDeque::new(),
             old: Acquaintances::default(),
             last_reunited: None,
             timers,
@@ -139,6 +146,7 @@ impl Ring {
         if self.stage == Stage::Left {
             return;
         }
+        self.departed.retain(|(until, _)| *until > now);
         match input {
             Input::Wake => {}
             Input::Message { from, message } => self.take_message(now, from, message),
@@ -152,6 +160,7 @@ impl Ring {
             Input::Cancel(operation) => self.cancel(operation),
             Input::BlobArrived(blob) => self.blob_arrived(now, blob),
             Input::BlobLost(blob) => self.blob_lost(now, blob),
+            Input::BlobUnwritable(blob) => self.shelf.blobs().unwritable(now, blob),
             Input::BlobNotGiven { blob, from } => self.shelf.blobs().not_given(blob, from),
         }
         self.take_deadlines(now);
@@ -213,6 +222,11 @@ impl Ring {
         self.neighbours.successors()
     }
 
+    /// Records here that name a file, and the bytes of all those files, whether they have come or not: what quotas count.
+    pub fn promised(&self) -> (usize, u64) {
+        self.shelf.promised()
+    }
+
     /// How many records this node keeps.
     pub fn record_count(&self) -> usize {
         self.shelf.len()
@@ -259,6 +273,10 @@ impl Ring {
         }
         if self.neighbours.predecessor() == Some(from) {
             self.heard_predecessor = now;
+        }
+        // Who left and speaks has come back.
+        if matches!(message, Message::Ask(..)) {
+            self.departed.retain(|(_, peer)| *peer != from.peer);
         }
         match message {
             Message::Ask(id, ask) => {
@@ -392,14 +410,18 @@ impl Ring {
     /// What of a view is worth believing: contacts that can exist, and not too many.
     fn sound_view(&self, predecessor: Option<Contact>, successors: Vec<Contact>) -> View<Contact> {
         let space = self.config.space;
-        let predecessor = predecessor.filter(|one| space.contains(one.position));
+        let predecessor = predecessor.filter(|one| space.contains(one.position) && !self.has_departed(*one));
         View { predecessor, successors: self.sound(successors) }
     }
 
     fn sound(&self, mut contacts: Vec<Contact>) -> Vec<Contact> {
         contacts.truncate(CONTACTS_MAX);
-        contacts.retain(|one| self.config.space.contains(one.position));
+        contacts.retain(|one| self.config.space.contains(one.position) && !self.has_departed(*one));
         contacts
+    }
+
+    fn has_departed(&self, who: Contact) -> bool {
+        self.departed.iter().any(|(_, peer)| *peer == who.peer)
     }
 
     fn unix_seconds(&self, now: Time) -> u64 {

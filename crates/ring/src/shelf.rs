@@ -13,7 +13,8 @@ use drizzle_model::{ContentHash, PeerId, Time};
 
 use crate::blobs::{BlobWork, Blobs, Slot, Source};
 use crate::config::Quotas;
-use crate::message::{Offered, PRINTS_MAX, Put, RECORDS_MAX, Refusal};
+use crate::ledger::Ledger;
+use crate::message::{Offered, Put, RECORDS_MAX, Refusal};
 use crate::position::{Arc, Key, Position, Space};
 use crate::record::{LEASE_SECONDS_MAX, Lease, Print, RANK_AHEAD_SECONDS_MAX, Record, RecordId};
 
@@ -61,6 +62,8 @@ pub(crate) struct Shelf {
     usage: BTreeMap<PeerId, Usage>,
     total: Usage,
     blobs: Blobs,
+    /// None: something has changed since it was made.
+    ledger: Option<Ledger>,
 }
 
 impl Shelf {
@@ -74,6 +77,7 @@ impl Shelf {
             usage: BTreeMap::new(),
             total: Usage::default(),
             blobs: Blobs::default(),
+            ledger: None,
         }
     }
 
@@ -98,11 +102,28 @@ impl Shelf {
     }
 
     pub(crate) fn blobs(&mut self) -> &mut Blobs {
+        // What comes or goes makes records whole, or takes that from them.
+        self.ledger = None;
         &mut self.blobs
     }
 
     pub(crate) fn next_work(&mut self) -> Option<BlobWork> {
         self.blobs.next_work()
+    }
+
+    /// Whether the disk did not take a blob a while ago.
+    pub(crate) fn rests(&self, now: Time, blob: ContentHash) -> bool {
+        self.blobs.rests(now, blob)
+    }
+
+    /// What the disk did not take may be tried again.
+    pub(crate) fn try_again(&mut self, blob: ContentHash) {
+        self.blobs.try_again(blob);
+    }
+
+    /// Records that name a blob, and the bytes of all those blobs: what the quotas count.
+    pub(crate) fn promised(&self) -> (usize, u64) {
+        (self.total.files, self.total.blob_bytes)
     }
 
     /// A peer can give a blob that a record here names.
@@ -156,27 +177,15 @@ impl Shelf {
         self.prints.get(&print).and_then(|slot| self.records.get(slot)).is_some_and(|one| self.is_whole(one))
     }
 
-    /// A number that two peers share, all but certainly, only if they hold the same on an arc.
-    pub(crate) fn digest(&self, arc: Arc) -> u128 {
-        self.whole_on(arc)
-            .fold(0u128, |sum, (_, record)| sum.wrapping_add(record.print().0.rotate_left(1)).wrapping_add(1))
+    /// What is whole here, counted; see [`Self::is_counted`].
+    pub(crate) fn ledger(&mut self) -> &Ledger {
+        let (records, blobs) = (&self.records, &self.blobs);
+        self.ledger.get_or_insert_with(|| Ledger::of(whole_rows(records, blobs)))
     }
 
-    /// What is held on the first part of an arc that one message can tell, and where that part ends.
-    pub(crate) fn holdings(&self, arc: Arc) -> (Position, Vec<Print>) {
-        let mut holdings = Vec::new();
-        let mut until = arc.until;
-        let mut last = arc.after;
-        for (slot, record) in self.whole_on(arc) {
-            // Never within one position; a position with more than a message holds is cut all the same.
-            if holdings.len() >= PRINTS_MAX / 2 && slot.0 != last || holdings.len() >= PRINTS_MAX {
-                until = last;
-                break;
-            }
-            last = slot.0;
-            holdings.push(record.print());
-        }
-        (until, holdings)
+    /// Whether [`Self::ledger`] is there already, and costs nothing.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.ledger.is_some()
     }
 
     /// The short names of all that is held outside an arc, in order from its end, at most so many.
@@ -244,6 +253,13 @@ impl Shelf {
         if self.prints.len() != self.records.len() || self.records.len() > self.quotas.records_max {
             return Err("the shelf's names are not those of its records, or there are too many");
         }
+        if self
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| *ledger != Ledger::of(whole_rows(&self.records, &self.blobs)))
+        {
+            return Err("the shelf's ledger is not what it holds");
+        }
         self.blobs.check(&named)
     }
 
@@ -304,6 +320,7 @@ impl Shelf {
     }
 
     fn insert(&mut self, slot: Slot, record: Record) {
+        self.ledger = None;
         self.usage.entry(slot.1.publisher).or_default().add(Usage::of(&record));
         self.total.add(Usage::of(&record));
         if let Lease::Until(end) = record.content().lease {
@@ -322,6 +339,7 @@ impl Shelf {
     /// Takes a record out; the blob that it names is the caller's affair.
     fn take(&mut self, slot: Slot) -> Option<Record> {
         let record = self.records.remove(&slot)?;
+        self.ledger = None;
         self.prints.remove(&record.print());
         if let Lease::Until(end) = record.content().lease {
             self.ends.remove(&(end, slot));
@@ -342,7 +360,7 @@ impl Shelf {
     }
 
     fn is_whole(&self, record: &Record) -> bool {
-        record.blob().is_none_or(|blob| self.blobs.is_here(blob))
+        is_whole(record, &self.blobs)
     }
 
     fn under_key(&self, key: Key) -> impl Iterator<Item = (&Slot, &Record)> {
@@ -373,6 +391,15 @@ impl Shelf {
         };
         self.records.range((Bound::Excluded((after, id)), Bound::Unbounded))
     }
+}
+
+fn is_whole(record: &Record, blobs: &Blobs) -> bool {
+    record.blob().is_none_or(|blob| blobs.is_here(blob))
+}
+
+fn whole_rows(records: &BTreeMap<Slot, Record>, blobs: &Blobs) -> Vec<(Position, Print)> {
+    let whole = records.iter().filter(|(_, record)| is_whole(record, blobs));
+    whole.map(|(slot, record)| (slot.0, record.print())).collect()
 }
 
 enum Room {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use drizzle_model::{ContentHash, PeerId, Time};
 use drizzle_ring::{
-    Answer, Ask, CallId, Config, Contact, Content, Input, Key, Lease, Message, Offered, Operation,
-    OperationError, Output, Print, Put, Record, RecordError, RecordId, Refusal, Ring, Space,
+    Answer, Ask, CallId, Config, Contact, Content, Input, Key, Lease, Message, Notice, Offered, Operation,
+    OperationError, Output, Print, Put, Record, RecordError, RecordId, Refusal, Ring, Space, Tell,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -337,8 +337,24 @@ fn one_that_joins_is_busy() {
 
 /// Plays the keepers, each busy so many times.
 fn busy_for(times: usize, input: Input) -> Output {
+    let mut left = times;
+    let of_keepers = |_: Contact, ask: &Ask| {
+        let is_busy = left > 0;
+        left = left.saturating_sub(1);
+        let offer = Offered { record: record(130, 1, 3), has_blob: true };
+        match ask {
+            _ if is_busy => Answer::Busy,
+            Ask::Put(_) => Answer::Put(vec![Put::Kept { whole: true }]),
+            _ => Answer::Records(vec![offer]),
+        }
+    };
+    played(input, of_keepers).0
+}
+
+/// Plays those that an operation meets: what it came to, and how long that took. `of_keepers` answers to Put and Get.
+fn played(input: Input, mut of_keepers: impl FnMut(Contact, &Ask) -> Answer) -> (Output, Duration) {
     let mut one = One::new(3);
-    let (mut left, mut ends) = (times, Vec::new());
+    let mut ends = Vec::new();
     let mut due = vec![input];
     while ends.is_empty() {
         let input = due.pop().unwrap_or_else(|| {
@@ -353,14 +369,8 @@ fn busy_for(times: usize, input: Input) -> Output {
                 }));
                 continue;
             };
-            let offer = Offered { record: record(130, 1, 3), has_blob: true };
             let answer = match ask {
-                Ask::Put(_) | Ask::Get(_) if left > 0 => {
-                    left -= 1;
-                    Answer::Busy
-                }
-                Ask::Put(_) => Answer::Put(vec![Put::Kept { whole: true }]),
-                Ask::Get(_) => Answer::Records(vec![offer]),
+                Ask::Put(_) | Ask::Get(_) => of_keepers(to, &ask),
                 Ask::Compare { .. } => Answer::Same,
                 Ask::Owner { .. } => Answer::Owner { predecessor: Some(contact(120)) },
                 Ask::Route { .. } => {
@@ -371,7 +381,7 @@ fn busy_for(times: usize, input: Input) -> Output {
             due.push(Input::Message { from: to, message: Message::Answer(id, answer) });
         }
     }
-    end_of(ends)
+    (end_of(ends), one.now.since_origin())
 }
 
 /// Would fail if a store or a request came to nothing because somebody was joining at that moment, or asked without end.
@@ -389,4 +399,126 @@ fn the_busy_are_asked_again_and_not_for_ever() {
         let is_told = matches!(failed, Output::Failed { error: OperationError::NoAnswer, .. });
         assert!(is_told, "{failed:?}");
     }
+}
+
+/// A disk that takes no more is said to be so, and the others keep the file. Would fail if a store waited for that disk, or if nobody
+/// could tell whose it is.
+#[test]
+fn a_full_disk_is_told_at_once_and_others_keep_the_file() {
+    let store = || Input::Store { operation: Operation(1), record: record(130, 1, 3) };
+    let keepers_but = |full: &'static [u64]| {
+        move |to: Contact, _: &Ask| {
+            let is_full = full.iter().any(|&number| to == contact(number));
+            let put = if is_full { Put::Refused(Refusal::Unwritable) } else { Put::Kept { whole: true } };
+            Answer::Put(vec![put])
+        }
+    };
+    let (stored, _) = played(store(), keepers_but(&[140]));
+    assert!(matches!(&stored, Output::Stored { at, .. } if *at == [160, 200].map(contact)), "{stored:?}");
+    let (failed, took) = played(store(), keepers_but(&[140, 160, 200]));
+    let is_told = matches!(&failed, Output::Failed { error: OperationError::Unwritable(whose), .. }
+        if *whose == contact(140));
+    assert!(is_told && took < SECOND, "{failed:?} after {took:?}");
+}
+
+/// Would fail if a node whose disk takes no more fetched the file again each time it is asked, or never again.
+#[test]
+fn what_the_disk_does_not_take_rests_and_is_tried_again() {
+    let mut one = One::new(2);
+    let put = |one: &mut One| {
+        let offer = Offered { record: record(90, 1, 1), has_blob: true };
+        one.calls += 1;
+        let ask = Message::Ask(CallId(one.calls), Ask::Put(vec![offer]));
+        let outputs =
+            one.take(Input::Message { from: contact(200), message: ask }, Put::Kept { whole: true });
+        let fetches = outputs.iter().filter(|output| matches!(output, Output::FetchBlob { .. })).count();
+        let answer = outputs.into_iter().find_map(|output| match output {
+            Output::Send { message: Message::Answer(_, Answer::Put(puts)), .. } => Some(puts[0]),
+            _ => None,
+        });
+        (answer.unwrap(), fetches)
+    };
+    assert_eq!(put(&mut one), (Put::Kept { whole: false }, 1));
+    one.take(Input::BlobUnwritable(BLOB), Put::Kept { whole: true });
+    assert_eq!(put(&mut one), (Put::Refused(Refusal::Unwritable), 0));
+    one.now = one.now + 15 * SECOND;
+    assert_eq!(put(&mut one), (Put::Kept { whole: false }, 1));
+    one.take(Input::BlobArrived(BLOB), Put::Kept { whole: true });
+    assert_eq!(put(&mut one), (Put::Kept { whole: true }, 0));
+    one.ring.check_invariants().unwrap();
+}
+
+/// Changing a shelf and asking about it makes its node count, and that costs time. Would fail if whoever does both without end kept it
+/// from all else, or if whoever only asks were turned away.
+#[test]
+fn counting_for_others_is_bounded() {
+    let mut config = Config::new(contact(100), 1);
+    config.quotas.records_per_key_max = usize::MAX;
+    config.quotas.records_per_publisher_max = usize::MAX;
+    config.quotas.records_per_key_and_publisher_max = usize::MAX;
+    let mut one = One::with(Ring::new(Time::ORIGIN, config));
+    one.take(Input::Form { others: Vec::new() }, Put::Kept { whole: true });
+    let leased = |number: u64| {
+        let mut signature = [0; 64];
+        signature[..8].copy_from_slice(&number.to_le_bytes());
+        let mut subject = [0; 32];
+        subject[..8].copy_from_slice(&number.to_le_bytes());
+        let content = record(number, 1, 1).content().clone();
+        let id = RecordId { subject: ContentHash::from_bytes(subject), ..content.id };
+        let content = Content { id, blob_bytes: None, lease: Lease::Until(1000), ..content };
+        Offered { record: Record::checked(content, signature, |_, _, _| true).unwrap(), has_blob: false }
+    };
+    for number in 0..4096 {
+        one.ask(contact(120), Ask::Put(vec![leased(number)]));
+    }
+    let arc = drizzle_ring::Arc { after: contact(1).position, until: contact(1).position };
+    let change_and_compare = |one: &mut One, number: u64| {
+        one.ask(contact(120), Ask::Put(vec![leased(number)]));
+        one.ask(contact(120), Ask::Compare { arc, digest: 0 })
+    };
+    let is_busy = (5000..5400).map(|number| change_and_compare(&mut one, number) == Answer::Busy);
+    let busy = is_busy.filter(|is_busy| *is_busy).count();
+    assert!((100..200).contains(&busy), "{busy}");
+    one.now = one.now + SECOND;
+    for _ in 0..1000 {
+        assert!(matches!(one.ask(contact(120), Ask::Compare { arc, digest: 0 }), Answer::Differs { .. }));
+    }
+    one.ring.check_invariants().unwrap();
+}
+
+/// Would fail if a neighbour that has not heard a goodbye yet made this node ask after one that has left, and take it for dead; or if one
+/// that has come back were not believed.
+#[test]
+fn who_has_left_is_not_asked_after_on_the_word_of_others() {
+    let mut one = One::new(3);
+    let names_120 = |one: &mut One| {
+        let mut asked = Vec::new();
+        for _ in 0..20 {
+            one.now = one.now.max(one.ring.next_deadline().unwrap().min(one.now + SECOND / 20));
+            one.ring.handle(one.now, Input::Wake);
+            while let Some(output) = one.ring.poll() {
+                let Output::Send { to, message: Message::Ask(id, ask) } = output else { continue };
+                let answer = match ask {
+                    Ask::State { .. } => {
+                        asked.push(to);
+                        let (predecessor, successors) =
+                            (Some(contact(120)), [160, 200].map(contact).to_vec());
+                        Answer::State { version: 1, predecessor, successors }
+                    }
+                    _ => continue,
+                };
+                one.ring.handle(one.now, Input::Message { from: to, message: Message::Answer(id, answer) });
+            }
+        }
+        asked.contains(&contact(120))
+    };
+    let quit = Input::Message { from: contact(120), message: Message::Tell(Tell::Quit) };
+    let is_told = |output: &Output| matches!(output, Output::Noticed(Notice::Quit(_)));
+    let told = one.take(quit.clone(), Put::Kept { whole: true });
+    assert_eq!(told.iter().filter(|output| is_told(output)).count(), 1);
+    assert!(!one.take(quit, Put::Kept { whole: true }).iter().any(is_told), "it is told once");
+    assert!(!names_120(&mut one), "it has left");
+    one.ask(contact(120), Ask::Join);
+    one.ring.handle(one.now, Input::Message { from: contact(140), message: Message::Tell(Tell::Stabilize) });
+    assert!(names_120(&mut one), "it has come back");
 }

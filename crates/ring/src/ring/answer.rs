@@ -40,12 +40,12 @@ impl Ring {
                 Answer::Put(results.collect())
             }
             Ask::Get(key) => Answer::Records(self.shelf.under(key)),
-            Ask::Compare { arc, digest } => self.compare(arc, digest),
+            Ask::Compare { arc, digest } => self.compare(now, arc, digest),
             Ask::Pull(prints) => {
                 let records = prints.iter().take(RECORDS_MAX).filter_map(|&print| self.shelf.by_print(print));
                 Answer::Records(records.collect())
             }
-            Ask::Settled(prints) => Answer::Settled(self.well_kept(prints)),
+            Ask::Settled(prints) => Answer::Settled(self.well_kept(now, prints)),
         }
     }
 
@@ -110,8 +110,8 @@ impl Ring {
 
     /// Whoever asks drops what is named here, and may be the last that has the blob. A copy that is whole here is so at
     /// the replicas as well, since the digest that they agreed to is of whole copies alone.
-    fn well_kept(&self, prints: alloc::vec::Vec<Print>) -> alloc::vec::Vec<Print> {
-        if !self.is_in_step() {
+    fn well_kept(&mut self, now: Time, prints: alloc::vec::Vec<Print>) -> alloc::vec::Vec<Print> {
+        if !self.counts_for_others(now) || !self.is_in_step() {
             return alloc::vec::Vec::new();
         }
         let is_kept = |print: &Print| {

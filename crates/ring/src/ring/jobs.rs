@@ -17,7 +17,7 @@ use super::task::{Fetching, JOBS_MAX, Job, Keeper, Task};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{Operation, OperationError, Output};
-use crate::message::{Answer, Ask, Offered, Put, RECORDS_MAX};
+use crate::message::{Answer, Ask, Offered, Put, RECORDS_MAX, Refusal};
 use crate::position::{Key, Position};
 use crate::record::Record;
 use crate::search::Found;
@@ -47,6 +47,10 @@ impl Ring {
 
     pub(super) fn begin_store(&mut self, now: Time, operation: Operation, record: Record) {
         let target = self.config.space.place(&record.id().key);
+        // Whoever asks anew may have made room.
+        if let Some(blob) = record.blob() {
+            self.shelf.try_again(blob);
+        }
         let task = Task::Store { record: Box::new(record), keepers: Vec::new(), fetching: None };
         self.begin_job(now, operation, target, task);
     }
@@ -228,11 +232,15 @@ impl Ring {
             Keeper::Said(Put::Refused(refusal)) => Some(*refusal),
             _ => None,
         });
+        let unwritable = keepers.iter().find_map(|&(contact, keeper)| {
+            (keeper == Keeper::Said(Put::Refused(Refusal::Unwritable))).then_some(contact)
+        });
         match (at.is_empty(), refusal) {
             (false, _) if is_whole => self.finish(Output::Stored { operation, at }, operation),
             (false, _) => self.wait_for_blob(now, operation),
-            (true, Some(refusal)) if refusal != crate::message::Refusal::NotMine => {
-                self.fail(operation, OperationError::Refused(refusal));
+            (true, Some(refusal)) if refusal != Refusal::NotMine => {
+                let error = unwritable.map_or(OperationError::Refused(refusal), OperationError::Unwritable);
+                self.fail(operation, error);
             }
             // The ring has moved under the look-up, or its end is gone: look again.
             (true, _) => {

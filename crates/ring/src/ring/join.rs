@@ -21,6 +21,10 @@ const JOIN_AGAIN: Duration = Duration::from_millis(300);
 /// How long a leaving node sees to it that its records have their replicas. A clean exit takes at most 2 s in all.
 const LEAVE_PATIENCE: Duration = Duration::from_millis(1500);
 
+/// Who has left is not believed to be there for so long, unless it speaks: the others have heard its goodbye by then.
+const DEPARTED: Duration = Duration::from_secs(3);
+const DEPARTED_MAX: usize = 16;
+
 impl Ring {
     pub(super) fn form(&mut self, now: Time, others: &[Contact]) {
         if self.stage != Stage::Outside {
@@ -186,9 +190,16 @@ impl Ring {
         self.fail_all_jobs();
     }
 
+    /// Whoever leaves tells those that it is a neighbour of; a list without it may have come before its goodbye.
     pub(super) fn peer_quit(&mut self, now: Time, peer: Contact) {
+        if self.is_member() && !self.has_departed(peer) {
+            self.notice(Notice::Quit(peer));
+            self.departed.push_back((now + DEPARTED, peer.peer));
+            if self.departed.len() > DEPARTED_MAX {
+                self.departed.pop_front();
+            }
+        }
         for neighbour in self.known_places(peer.peer) {
-            self.notice(Notice::Quit(neighbour));
             self.remove_peer(now, neighbour);
         }
         self.old.forget(peer);

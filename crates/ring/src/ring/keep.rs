@@ -40,6 +40,9 @@ const PULLS_MAX: usize = 64;
 /// Leftovers that are settled at a time.
 const LEFTOVERS_MAX: usize = 256;
 
+/// A part of an arc names so many at least, unless it is the last: nobody leads a comparison on by tiny steps.
+const PART_MIN: usize = PRINTS_MAX / 2;
+
 impl Ring {
     pub(super) fn compare_soon(&mut self, now: Time) {
         self.replicas.again = None;
@@ -84,11 +87,15 @@ impl Ring {
         // An older version names the same blob, so whoever has that one can give it too.
         let is_wanted =
             matches!(result, Put::Kept { whole: false } | Put::Refused(Refusal::Stale { whole: false }));
-        if let Some(blob) = blob.filter(|_| is_wanted) {
-            self.shelf.add_source(blob, Source { bytes, from });
-        }
         if self.shelf.len() != count {
             self.compare_soon(now);
+        }
+        if let Some(blob) = blob.filter(|_| is_wanted) {
+            // The record stays, as any that is missed: the disk may have room before it is given up.
+            if self.shelf.rests(now, blob) {
+                return Put::Refused(Refusal::Unwritable);
+            }
+            self.shelf.add_source(blob, Source { bytes, from });
         }
         result
     }
@@ -126,7 +133,7 @@ impl Ring {
         let peers = self.replica_peers();
         self.replicas.agreed.retain(|peer, _| peers.iter().any(|one| one.peer == *peer));
         let Some(arc) = self.own_arc() else { return };
-        let digest = self.shelf.digest(arc);
+        let digest = self.shelf.ledger().digest(arc);
         for peer in peers {
             let is_open = |purpose: Purpose| matches!(purpose, Purpose::Compare(_));
             if !self.calls.any(|call| call.to == peer && is_open(call.purpose)) {
@@ -135,12 +142,22 @@ impl Ring {
         }
     }
 
-    pub(super) fn compare(&self, arc: Arc, digest: u128) -> Answer {
-        if self.shelf.digest(arc) == digest {
+    pub(super) fn compare(&mut self, now: Time, arc: Arc, digest: u128) -> Answer {
+        if !self.counts_for_others(now) {
+            return Answer::Busy;
+        }
+        let ledger = self.shelf.ledger();
+        if ledger.digest(arc) == digest {
             return Answer::Same;
         }
-        let (until, holdings) = self.shelf.holdings(arc);
+        let (until, holdings) = ledger.holdings(arc);
         Answer::Differs { until, holdings }
+    }
+
+    /// Whether others' questions may make this node count what it holds. Who changes it and asks, again and again, keeps the node
+    /// from nothing else.
+    pub(super) fn counts_for_others(&mut self, now: Time) -> bool {
+        self.shelf.is_counted() || self.counted.allows(now, self.shelf.len())
     }
 
     pub(super) fn compare_answered(&mut self, now: Time, from: Contact, arc: Arc, ask: &Ask, answer: Answer) {
@@ -149,13 +166,15 @@ impl Ring {
                 self.replicas.agreed.insert(from.peer, (arc, *digest));
                 self.note_in_step();
             }
-            (Answer::Differs { until, mut holdings }, _) if arc.contains(until) => {
+            (Answer::Differs { until, mut holdings }, _)
+                if arc.contains(until) && (until == arc.until || holdings.len() >= PART_MIN) =>
+            {
                 holdings.truncate(PRINTS_MAX);
                 self.even_out(now, from, Arc { after: arc.after, until }, &holdings);
                 self.compare_again(now);
                 if until != arc.until {
                     let rest = Arc { after: until, until: arc.until };
-                    let digest = self.shelf.digest(rest);
+                    let digest = self.shelf.ledger().digest(rest);
                     self.ask(
                         now,
                         from,
@@ -165,6 +184,7 @@ impl Ring {
                     );
                 }
             }
+            (Answer::Busy, _) => self.compare_again(now),
             _ => {}
         }
     }
@@ -185,7 +205,7 @@ impl Ring {
     /// Gives and takes what the two do not both have.
     fn even_out(&mut self, now: Time, other: Contact, arc: Arc, theirs: &[Print]) {
         let there: BTreeSet<Print> = theirs.iter().copied().collect();
-        let (_, mine) = self.shelf.holdings(arc);
+        let (_, mine) = self.shelf.ledger().holdings(arc);
         let here: BTreeSet<Print> = mine.iter().copied().collect();
         let give: Vec<Print> = mine.iter().copied().filter(|print| !there.contains(print)).collect();
         let take: Vec<Print> = theirs.iter().copied().filter(|print| !here.contains(print)).collect();
@@ -233,13 +253,13 @@ impl Ring {
 
     /// Whether all replicas held the same as this node when they last compared: a blob that is not here either did not
     /// come to anybody.
-    pub(super) fn is_in_step(&self) -> bool {
+    pub(super) fn is_in_step(&mut self) -> bool {
         let Some(arc) = self.own_arc() else { return self.neighbours.successors().is_empty() };
-        let state = (arc, self.shelf.digest(arc));
+        let state = (arc, self.shelf.ledger().digest(arc));
         self.replica_peers().iter().all(|peer| self.replicas.agreed.get(&peer.peer) == Some(&state))
     }
 
-    pub(super) fn may_leave_records(&self) -> bool {
+    pub(super) fn may_leave_records(&mut self) -> bool {
         self.is_in_step()
     }
 

@@ -243,6 +243,7 @@ pub(super) fn write_puts(puts: &[drizzle_ring::Put], out: &mut Vec<u8>) {
             Put::Refused(Refusal::PublisherFull) => 7,
             Put::Refused(Refusal::Stale { whole: false }) => 9,
             Put::Refused(Refusal::Ahead) => 10,
+            Put::Refused(Refusal::Unwritable) => 11,
             Put::Refused(_) => 8,
         });
     });
@@ -263,7 +264,8 @@ pub(super) fn read_puts(fields: &mut Fields<'_>) -> Result<Vec<drizzle_ring::Put
             8 => Put::Refused(Refusal::Full),
             9 => Put::Refused(Refusal::Stale { whole: false }),
             10 => Put::Refused(Refusal::Ahead),
-            other => return Err(fields.value("a result (0 to 10)", other)),
+            11 => Put::Refused(Refusal::Unwritable),
+            other => return Err(fields.value("a result (0 to 11)", other)),
         })
     })
 }

@@ -1,6 +1,7 @@
 //! Asking the local network which open networks are here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use drizzle_model::Invite;
@@ -8,37 +9,35 @@ use mdns_sd::{ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::NearbyError;
+use crate::gathering::Gathering;
 use crate::record::{Heard, HeardAddress, NETWORK, SERVICE, VERSION, invite};
 
-/// More announcements than this are not listened to: whoever is among so many is to name a tracker.
-const FOUND_MAX: usize = 16;
 /// When one was found, the others have so long to be heard.
 const OTHERS_WITHIN: Duration = Duration::from_millis(400);
 
 /// The open networks that announce themselves, within `patience` at most; sooner when those that are here were heard. In an
-/// order that is the same each time.
+/// order that is the same each time. Of one network there may be several, one of which is true; and not all that are heard are kept.
 pub async fn browse(patience: Duration) -> Result<Vec<Invite>, NearbyError> {
     let daemon = Daemon(ServiceDaemon::new()?);
     let events = daemon.0.browse(SERVICE)?;
     let own_interfaces = loopback_interfaces();
-    let mut found: BTreeMap<String, Invite> = BTreeMap::new();
+    let mut found = Gathering::default();
     let mut end = Instant::now() + patience;
     while let Ok(Ok(event)) = timeout_at(end, events.recv_async()).await {
-        match event {
-            ServiceEvent::ServiceResolved(service) => {
-                let is_known = found.contains_key(service.get_fullname());
-                if let Some(invite) = invite(heard(&service, &own_interfaces))
-                    && (is_known || found.len() < FOUND_MAX)
-                {
-                    found.insert(service.get_fullname().to_owned(), invite);
-                    end = end.min(Instant::now() + OTHERS_WITHIN);
-                }
-            }
-            ServiceEvent::ServiceRemoved(_, fullname) => drop(found.remove(&fullname)),
-            _ => {}
+        // A goodbye may be anybody's: who is really gone does not take a call.
+        if let ServiceEvent::ServiceResolved(service) = event
+            && let Some(invite) = invite(heard(&service, &own_interfaces))
+            && found.put(invite, chance())
+        {
+            end = end.min(Instant::now() + OTHERS_WITHIN);
         }
     }
-    Ok(found.into_values().collect())
+    Ok(found.into_invites())
+}
+
+/// A number that nobody on the network can foresee.
+fn chance() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 fn heard<'a>(service: &'a ResolvedService, own_interfaces: &HashSet<String>) -> Heard<'a> {

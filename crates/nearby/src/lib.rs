@@ -8,6 +8,7 @@
 mod announce;
 mod browse;
 mod error;
+mod gathering;
 mod record;
 
 pub use announce::Announcement;

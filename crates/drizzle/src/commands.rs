@@ -17,6 +17,7 @@ mod share;
 mod shared;
 mod status;
 mod sync;
+mod together;
 mod tracker;
 
 use crate::args::{Arguments, Command};

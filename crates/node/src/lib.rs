@@ -14,6 +14,7 @@ mod fetch;
 mod hub;
 mod hub_handle;
 mod input;
+mod joining;
 mod lane;
 mod listener;
 mod listing;

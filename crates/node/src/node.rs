@@ -23,6 +23,7 @@ use crate::event::Event;
 use crate::fetch::{ClassicFetched, ClassicMeans, FetchRequest, Fetched, Means};
 use crate::hub::{Hub, HubSettings};
 use crate::hub_handle::HubHandle;
+use crate::joining::Joining;
 use crate::lane::{Greeter, Limits, PeerRates};
 use crate::listener::{Porter, bind};
 use crate::membership::Memberships;
@@ -55,8 +56,9 @@ pub struct Node {
     ring: RingDoor,
     /// What classic peers can have.
     shelf: Shelf,
-    /// Held while joining, so that many wishes at once join once.
-    joining: tokio::sync::Mutex<()>,
+    joining: Joining,
+    /// Held while joining a ring: they are joined in turn.
+    joining_ring: tokio::sync::Mutex<()>,
     hub: JoinHandle<()>,
     porter: JoinHandle<()>,
 }
@@ -125,7 +127,8 @@ impl Node {
             state_dir: settings.state_dir,
             ring,
             shelf,
-            joining: tokio::sync::Mutex::default(),
+            joining: Joining::default(),
+            joining_ring: tokio::sync::Mutex::default(),
             hub,
             porter,
         };
@@ -149,7 +152,8 @@ impl Node {
 
     /// Joins the network of an invite, once: a second time gives the same.
     pub async fn join(&self, invite: Invite) -> Result<Network, TrackerError> {
-        let _one_at_a_time = self.joining.lock().await;
+        let turn = self.joining.turn(invite.network);
+        let _one_at_a_time = turn.lock().await;
         if let Some(joined) = self.joined(&invite) {
             return Ok(joined);
         }
@@ -172,6 +176,7 @@ impl Node {
 
     /// Joins a network in which a ring stands in the tracker's place, as a guest of it.
     async fn join_ring(&self, invite: Invite) -> Result<Network, TrackerError> {
+        let _one_at_a_time = self.joining_ring.lock().await;
         let around = self.surroundings();
         let (guest, secret) = ring::guest(&around, &invite).await.map_err(DiscoveryError::from)?;
         let invite = Invite { network: secret.network(), ..invite };
@@ -226,6 +231,11 @@ impl Node {
 
     fn networks(&self) -> std::sync::MutexGuard<'_, Vec<Network>> {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// By which others are called in this node's name.
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     /// Shares a file or folder from where it lies, and follows what becomes of it.

@@ -6,6 +6,7 @@ use drizzle_tracker::ClassicLocated;
 
 use super::choice::Whom;
 use super::session::{Session, asking};
+use super::together::together;
 use super::{choice, nearby};
 use crate::args::LocateArgs;
 use crate::context::Context;
@@ -59,33 +60,43 @@ struct Found {
     classic: Vec<ClassicLocated>,
 }
 
-/// Where it is in each network that knows it; what none of them knows is not found.
+/// Where it is in each network that knows it; what none of them knows is not found. Those that were found are asked at once.
 async fn locate(node: &Node, target: &Target, whom: Whom) -> Result<(Vec<Network>, Found), Failure> {
+    let is_found = matches!(whom, Whom::Nearby(_));
+    let networks = nearby::reach(node, whom).await?;
+    let asked = together(networks.iter().map(async |network| match is_found {
+        true => nearby::patiently(locate_in(network, target)).await,
+        false => Ok(locate_in(network, target).await?),
+    }))
+    .await;
     let (mut knowing, mut found, mut failure) = (Vec::new(), Found::default(), None);
-    for network in nearby::reach(node, whom).await? {
-        match locate_in(&network, target, &mut found).await {
-            Ok(()) => knowing.push(network),
+    for (network, asked) in networks.into_iter().zip(asked) {
+        match asked {
+            Ok(Found { native, classic }) => {
+                found.native.extend(native);
+                found.classic.extend(classic);
+                knowing.push(network);
+            }
             Err(error) => failure = Some(error),
         }
     }
     match failure {
-        Some(error) if knowing.is_empty() => Err(error.into()),
+        Some(error) if knowing.is_empty() => Err(error),
         _ => Ok((knowing, found)),
     }
 }
 
-async fn locate_in(network: &Network, target: &Target, found: &mut Found) -> Result<(), TrackerError> {
+async fn locate_in(network: &Network, target: &Target) -> Result<Found, TrackerError> {
     let (located, classic) = match target {
         Target::Name(name) => (network.locate_name(name).await, network.locate_classic(name).await?),
         Target::Hash(hash) => (network.locate_hash(hash).await, None),
     };
-    match located {
-        Ok(located) => found.native.extend(located),
-        Err(error) if error.kind() == ErrorKind::NotFound && classic.is_some() => {}
+    let native = match located {
+        Ok(located) => located,
+        Err(error) if error.kind() == ErrorKind::NotFound && classic.is_some() => Vec::new(),
         Err(error) => return Err(error),
-    }
-    found.classic.extend(classic);
-    Ok(())
+    };
+    Ok(Found { native, classic: classic.into_iter().collect() })
 }
 
 fn tell(context: &mut Context, target: &Target, found: &Found) -> Outcome {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use drizzle_classic::Name;
 use drizzle_model::{Address, Bitmap, ContentHash, FileKey, Invite, Link, Mtime, NetworkId, PeerId, RelPath};
+use drizzle_net::random_bytes;
 use drizzle_store::{Content, Source};
 use drizzle_tracker::{ClassicLocated, Have, Located, Refusal, Registration, Search};
 use tokio::sync::mpsc;
@@ -339,10 +340,22 @@ async fn keep(inner: Weak<Inner>, first_interval: Duration) {
                     inner.notice(&format!("{error}; transfers go on, and it is tried again"));
                 }
                 failures += 1;
-                (RETRY_MIN * failures).min(RETRY_MAX)
+                retry_after(failures, chance())
             }
         };
     }
+}
+
+/// How long to wait after so many failures: later and later, and by chance up to half as long. Peers that lost their tracker in one moment
+/// would all come back to it in one moment otherwise (B4).
+fn retry_after(failures: u32, chance: u16) -> Duration {
+    let longest = RETRY_MIN.saturating_mul(failures).min(RETRY_MAX);
+    longest / 2 + longest / 2 * u32::from(chance) / u32::from(u16::MAX)
+}
+
+fn chance() -> u16 {
+    // A system without random numbers is no reason not to try again.
+    random_bytes().map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
 }
 
 impl Inner {
@@ -367,4 +380,27 @@ fn locations(located: Vec<Located>) -> Vec<Location> {
         })
     };
     located.into_iter().flat_map(of_one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thousand peers lose their tracker in one moment, and call it again. Would fail if many of them did so in the same tenth of the time
+    /// that there is, or if somebody waited for longer than is promised or for no time at all.
+    #[test]
+    fn who_lost_the_tracker_together_does_not_come_back_together() {
+        for failures in [1, 3, 15, u32::MAX] {
+            let longest = RETRY_MIN.saturating_mul(failures).min(RETRY_MAX);
+            let mut tenths = [0; 10];
+            for peer in 0..1000u32 {
+                let chance = (peer * 65_537 / 1000) as u16;
+                let wait = retry_after(failures, chance);
+                assert!(wait >= longest / 2 && wait <= longest, "{wait:?} of {longest:?}");
+                let tenth = (wait - longest / 2).as_nanos() * 10 / (longest / 2).as_nanos();
+                tenths[usize::try_from(tenth).unwrap().min(9)] += 1;
+            }
+            assert!(tenths.iter().all(|peers| *peers < 150), "{tenths:?}");
+        }
+    }
 }

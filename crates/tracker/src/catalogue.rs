@@ -21,11 +21,14 @@ use crate::journal::{Journal, Unwritten};
 use crate::limits::MTIME_AHEAD_MAX;
 use crate::store::{Change, Known, Store, StoreError};
 use crate::turns::{FileRuns, turns};
+use crate::versions::{self, Versions};
 
 pub(crate) struct Catalogue {
     directory: Mutex<Directory>,
     /// None when the catalogue ends with the process.
     journal: Option<Journal>,
+    /// None where nothing would remember them.
+    versions: Option<Versions>,
     clock: Arc<dyn Clock>,
     /// Wakes those who wait for a change.
     changed: watch::Sender<()>,
@@ -33,15 +36,19 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let directory = Mutex::new(Directory::starting_at(first_version(&*clock)));
-        Self { directory, journal: None, clock, changed: watch::Sender::new(()) }
+        let directory = Mutex::new(Directory::starting_at(versions::by_clock_and_chance(&*clock)));
+        Self { directory, journal: None, versions: None, clock, changed: watch::Sender::new(()) }
     }
 
     /// A catalogue that goes on from what the store knows. Whoever is in it has a fresh lease.
     pub(crate) fn open(clock: Arc<dyn Clock>, mut store: impl Store) -> Result<Self, StoreError> {
-        let directory = Mutex::new(restore(&*clock, &mut store)?);
-        let journal = Journal::start(store).map_err(StoreError::thread)?;
-        Ok(Self { directory, journal: Some(journal), clock, changed: watch::Sender::new(()) })
+        let directory = restore(&*clock, &mut store)?;
+        let (versions, bound) = Versions::begin(directory.version());
+        store.commit(&[bound])?;
+        let (directory, journal) =
+            (Mutex::new(directory), Journal::start(store).map_err(StoreError::thread)?);
+        let changed = watch::Sender::new(());
+        Ok(Self { directory, journal: Some(journal), versions: Some(versions), clock, changed })
     }
 
     /// Takes the peer in; one that has just started without what it registered in an earlier life. Nobody waits for that to be
@@ -281,15 +288,13 @@ impl Catalogue {
         let answer = call(&mut directory, now);
         self.note_forgotten(&mut directory);
         if directory.version() != version {
+            if let Some(bound) = self.versions.as_ref().and_then(|it| it.reached(directory.version())) {
+                self.note(|| [bound]);
+            }
             self.changed.send_replace(());
         }
         answer
     }
-}
-
-/// Greater than any version of an earlier life, unless more than a million things changed in every second of it.
-fn first_version(clock: &dyn Clock) -> Version {
-    Version::from_number(clock.unix_s() << 20)
 }
 
 /// A directory of what the store knows. What is more than the limits of today allow is left out.
@@ -298,9 +303,15 @@ fn restore(clock: &dyn Clock, store: &mut impl Store) -> Result<Directory, Store
     let mut files = Vec::new();
     // The one that was told last.
     let mut holder = None;
-    let (mut directory, mut left_out) = (Directory::starting_at(first_version(clock)), 0_u64);
+    let (mut directory, mut left_out) = (Directory::starting_at(versions::by_clock(clock)), 0_u64);
     store.load(&mut |known| {
         let is_taken = match known {
+            // It is told before anything else.
+            Known::Versions { below } => {
+                let first = versions::by_clock(clock).max(Version::from_number(below));
+                directory = Directory::starting_at(first);
+                true
+            }
             Known::File { key, mtime, registrar, .. } => {
                 files.push(directory.restore(key, mtime, registrar));
                 files.last().is_some_and(Option::is_some)

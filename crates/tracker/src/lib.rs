@@ -44,6 +44,7 @@ mod store;
 mod tracker;
 mod transport;
 mod turns;
+mod versions;
 
 pub use addresses::own_addresses;
 pub use answer::classic::{ClassicHolder, ClassicListed, ClassicListing, ClassicLocated};

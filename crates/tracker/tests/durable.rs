@@ -16,6 +16,7 @@ use drizzle_tracker::{
     Store, StoreError,
 };
 use tokio::net::TcpListener;
+use world::plain::ask;
 use world::{HandClock, Tracker, client_of, key, peer_of, registration};
 
 fn name(text: &str) -> RelPath {
@@ -107,6 +108,42 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         Box::new(|network, clock| Server::with_store(network, clock, store).unwrap())
     })
     .await;
+}
+
+/// A tracker that is started again within a second, or with a clock that was set back, gives no version a second meaning. Would fail if whoever
+/// follows it were told what changed since a version of its first life as if that were one of the second: he would never hear of
+/// what changed between them.
+#[tokio::test]
+async fn no_version_means_two_things_over_a_restart() {
+    let memory = MemoryStore::default();
+    let mut network = Network::ephemeral(Admission::Open).unwrap();
+    let mut greatest = 0;
+    // The clock stands at the same second in each life.
+    for life in 0..3 {
+        let memory = memory.clone();
+        let serve = |network, clock| Server::with_store(network, clock, memory).unwrap();
+        let tracker = Tracker::start_on(network, serve).await;
+        let since = async |version: u64| {
+            let head = format!("GET /v1/changes?since={version} HTTP/1.1\r\nhost: localhost\r\n");
+            ask(tracker.address, &head).await
+        };
+        if life > 0 {
+            assert_eq!(since(greatest).await.status, 410, "it is of an earlier life");
+        }
+        let listed = ask(tracker.address, "GET /v1/files HTTP/1.1\r\nhost: localhost\r\n").await;
+        let begins = version_of(&listed.body);
+        assert!(begins > greatest, "{begins} after {greatest}");
+        let peer = tracker.client();
+        peer.register(7441, &[registration("same", life + 1, Claim::All)]).await.unwrap();
+        greatest = version_of(&since(begins).await.body);
+        assert!(greatest > begins);
+        network = tracker.stop().await;
+    }
+}
+
+fn version_of(json: &str) -> u64 {
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    json["version"].as_u64().unwrap()
 }
 
 /// Who was killed and started again may have something else by now. Would fail if what it had before stayed for as long as it renews

@@ -171,6 +171,24 @@ fn changes_can_be_told_twice(mut store: impl Store) {
     assert_eq!(once.len(), 3, "{once:?}");
 }
 
+/// Told first, since the directory begins there; and the greatest counts, as rows may be told twice.
+fn the_bound_of_versions_never_goes_back(mut store: impl Store) {
+    assert_eq!(known(&mut store), []);
+    let bounds = [7, (1 << 53) + 9, 8].map(|below| Change::Versions { below });
+    store.commit(&[&[there(1)], &bounds[..]].concat()).unwrap();
+    store.commit(&bounds[..1]).unwrap();
+    let all = known(&mut store);
+    assert_eq!(all[0], Known::Versions { below: (1 << 53) + 9 });
+    assert_eq!(all.len(), 2, "{all:?}");
+}
+
+#[test]
+fn the_bound_of_versions_never_goes_back_in_both() {
+    let dir = tempfile::tempdir().unwrap();
+    the_bound_of_versions_never_goes_back(MemoryStore::default());
+    the_bound_of_versions_never_goes_back(DiskStore::open(dir.path()).unwrap());
+}
+
 #[test]
 fn the_first_registration_stays_in_both() {
     let dir = tempfile::tempdir().unwrap();

@@ -56,11 +56,21 @@ pub enum Change {
         /// What.
         key: Arc<FileKey>,
     },
+    /// No version of the directory has reached this number yet. The greatest one counts.
+    Versions {
+        /// The first that was given to nobody.
+        below: u64,
+    },
 }
 
 /// Something that a store knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
+    /// No version of the directory had reached this number.
+    Versions {
+        /// The first that was given to nobody.
+        below: u64,
+    },
     /// A file that was registered, whether or not somebody holds it.
     File {
         /// What.
@@ -90,7 +100,7 @@ pub enum Known {
 
 /// Keeps a catalogue.
 pub trait Store: Send + 'static {
-    /// Tells everything: files in the order in which they were first registered, then peers, each followed by what it holds in the
+    /// Tells everything: the bound of versions, if there is one, then files in the order in which they were first registered, then peers, each followed by what it holds in the
     /// order of the files.
     fn load(&mut self, tell: &mut dyn FnMut(Known)) -> Result<(), StoreError>;
 
@@ -105,7 +115,7 @@ impl Change {
         const BASE: usize = 128;
         const GONE: usize = 64 * BASE;
         let more = match self {
-            Self::Peer { .. } => 0,
+            Self::Peer { .. } | Self::Versions { .. } => 0,
             Self::Gone { .. } => GONE,
             Self::Registered { file, .. } => file.key.name.as_str().len() + claim_bytes(&file.claim),
             Self::Chunks { key, runs, .. } => key.name.as_str().len() + size_of_val(runs.as_slice()),

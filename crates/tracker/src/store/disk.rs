@@ -31,9 +31,10 @@ const FILES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("files-1")
 const PEERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("peers-1");
 /// From the numbers of a peer and a file to the chunks that it holds; nothing for all of them.
 const HOLDINGS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("holdings-1");
-/// The next number, for a peer or a file.
+/// The next number, for a peer or a file; and the first version that was given to nobody.
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers-1");
 const NEXT: &str = "next";
+const VERSIONS_BELOW: &str = "versions-below";
 
 /// A store in a folder.
 #[derive(Debug)]
@@ -149,6 +150,9 @@ fn open_at(path: &Path, must_be_there: bool) -> Result<Database, redb::DatabaseE
 
 fn load(database: &Database, tell: &mut dyn FnMut(Known)) -> Result<(), Trouble> {
     let transaction = database.begin_read()?;
+    if let Some(below) = transaction.open_table(NUMBERS)?.get(VERSIONS_BELOW)? {
+        tell(Known::Versions { below: below.value() });
+    }
     let mut files = Vec::new();
     for record in transaction.open_table(FILES)?.iter()? {
         let (key, row) = record?;
@@ -240,6 +244,11 @@ impl<'t> Tables<'t> {
             }
             Change::Forgotten { key } => {
                 self.files.remove(codec::key_to_bytes(key).as_slice())?;
+                Ok(())
+            }
+            Change::Versions { below } => {
+                let before = self.numbers.get(VERSIONS_BELOW)?.map_or(0, |below| below.value());
+                self.numbers.insert(VERSIONS_BELOW, before.max(*below))?;
                 Ok(())
             }
         }

@@ -28,6 +28,7 @@ struct Peer {
 
 #[derive(Debug, Default)]
 struct Content {
+    versions_below: Option<u64>,
     /// In the order of first registration.
     files: BTreeMap<u64, (FileKey, File)>,
     numbers: HashMap<FileKey, u64>,
@@ -46,6 +47,9 @@ pub struct MemoryStore {
 impl Store for MemoryStore {
     fn load(&mut self, tell: &mut dyn FnMut(Known)) -> Result<(), StoreError> {
         let content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(below) = content.versions_below {
+            tell(Known::Versions { below });
+        }
         for (key, file) in content.files.values() {
             let File { mtime, registrar, unix_s } = *file;
             tell(Known::File { key: key.clone(), mtime, registrar, unix_s });
@@ -97,6 +101,7 @@ impl Content {
                     self.files.remove(&number);
                 }
             }
+            Change::Versions { below } => self.versions_below = self.versions_below.max(Some(*below)),
         }
     }
 

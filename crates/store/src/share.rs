@@ -155,10 +155,14 @@ fn share_folder(
 
 fn share_file(whole: PathBuf, name: RelPath, means: Means<'_>) -> Result<Shared, ShareError> {
     let file = |reason| ShareError::File(Skipped { path: whole.clone(), reason });
-    let last =
-        whole.file_name().and_then(std::ffi::OsStr::to_str).ok_or_else(|| file(SkipReason::NotUtf8))?;
-    let path = RelPath::new(last).map_err(|e| file(SkipReason::Path(e)))?;
-    let tree = Tree::open(whole.parent().unwrap_or(&whole))?;
+    let last = whole.file_name().unwrap_or_default();
+    // What is no text has another path here. That two files may have the same one is no matter: each has a tree of its own, and
+    // the index tells files apart by how they look.
+    let path = RelPath::new(&last.to_string_lossy()).map_err(|e| file(SkipReason::Path(e)))?;
+    let mut tree = Tree::open(whole.parent().unwrap_or(&whole))?;
+    if last.to_str().is_none() {
+        tree = tree.with_odd_name(path.clone(), last.to_owned());
+    }
     let item = item(path.clone(), &whole).map_err(file)?;
     let mut scan = Scan { items: vec![item], skipped: Vec::new() };
     let (mut hashed, warnings) = hash_items(&tree, &mut scan, Forget::Nothing, means)?;
@@ -342,6 +346,13 @@ fn note(tree: &Tree, item: &Item, job: &Job, hashes: &[[u8; 32]], changes: &mut 
 fn skipped(tree: &Tree, path: &RelPath, error: HashError) -> Skipped {
     let reason = match error {
         HashError::Disk(DiskError::Io { source, .. }) => SkipReason::Unreadable(source),
+        // The path is named already.
+        HashError::Disk(DiskError::Permission { .. }) => {
+            SkipReason::Unreadable(std::io::ErrorKind::PermissionDenied.into())
+        }
+        HashError::Disk(DiskError::NotFound { .. }) => {
+            SkipReason::Unreadable(std::io::ErrorKind::NotFound.into())
+        }
         HashError::Disk(error) => SkipReason::Unreadable(std::io::Error::other(error.to_string())),
         HashError::Read(errno) => SkipReason::Unreadable(errno.into()),
         HashError::Changed | HashError::Cancelled => SkipReason::Changing,

@@ -4,6 +4,7 @@
 //! plants while files are written cannot turn a path elsewhere. The directories used last stay open: paths come sorted,
 //! so most need no step at all.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -49,6 +50,8 @@ pub(crate) struct Tree {
     /// or made writable before.
     is_root_taken: AtomicBool,
     open: Mutex<Lru<Opened, Arc<OwnedFd>>>,
+    /// A file in the root whose name is no text, and the path that stands for it.
+    odd: Option<(RelPath, OsString)>,
 }
 
 impl Tree {
@@ -59,8 +62,13 @@ impl Tree {
         Ok(Self::of_descriptor(path.into(), Arc::new(root), AtomicBool::new(true)))
     }
 
+    /// The same, where a path stands for a file in the root whose name is no text.
+    pub(crate) fn with_odd_name(self, path: RelPath, name: OsString) -> Self {
+        Self { odd: Some((path, name)), ..self }
+    }
+
     fn of_descriptor(path: PathBuf, root: Arc<OwnedFd>, is_root_taken: AtomicBool) -> Self {
-        Self { path, root, is_root_taken, open: Mutex::new(Lru::new(OPEN_DIRECTORIES_MAX)) }
+        Self { path, root, is_root_taken, open: Mutex::new(Lru::new(OPEN_DIRECTORIES_MAX)), odd: None }
     }
 
     /// The tree below one of this tree's directories.
@@ -80,7 +88,19 @@ impl Tree {
     }
 
     pub(crate) fn path_of(&self, path: &RelPath) -> PathBuf {
-        self.path.join(path.as_str())
+        match self.odd_name(path) {
+            Some(name) => self.path.join(name),
+            None => self.path.join(path.as_str()),
+        }
+    }
+
+    fn odd_name(&self, path: &RelPath) -> Option<&OsStr> {
+        self.odd.as_ref().filter(|(odd, _)| odd == path).map(|(_, name)| name.as_os_str())
+    }
+
+    /// What the file at a path is called in its folder.
+    fn name_of<'a>(&'a self, path: &'a RelPath) -> &'a OsStr {
+        self.odd_name(path).unwrap_or(path.file_name().as_ref())
     }
 
     pub(crate) fn root(&self) -> &OwnedFd {
@@ -126,7 +146,7 @@ impl Tree {
         let parent = self.parent(path, Claim::Visit)?;
         // Without NONBLOCK, to open a FIFO would wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        openat(&*parent, path.file_name(), flags, Mode::empty())
+        openat(&*parent, self.name_of(path), flags, Mode::empty())
             .map_err(|e| DiskError::new(self.path_of(path), e))
     }
 
@@ -136,7 +156,7 @@ impl Tree {
             Err(DiskError::NotFound { .. }) => return Ok(None),
             other => other?,
         };
-        match statat(&*parent, path.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+        match statat(&*parent, self.name_of(path), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(DiskError::new(self.path_of(path), e)),

@@ -64,6 +64,14 @@ fn a_path_that_is_no_text_is_stored_and_fetched() {
     let asked = member.ask(words!["request", "even", "-o", odd(b"out")]);
     asked.assert_code(0);
     assert_eq!(std::fs::read(odd(b"out").join("even")).unwrap(), b"bytes");
+
+    // Its own name can be told to nobody, so it gets another one.
+    let path = odd(b"in").join(OsStr::from_bytes(b"odd-\xfe"));
+    std::fs::write(&path, b"other bytes").unwrap();
+    member.ask(words!["store", &path]).assert_code(2);
+    member.ask(words!["store", &path, "--name", "named"]).assert_code(0);
+    member.ask(words!["request", "named", "-o", odd(b"out")]).assert_code(0);
+    assert_eq!(std::fs::read(odd(b"out").join("named")).unwrap(), b"other bytes");
 }
 
 /// The kernel has little room for the path of a socket. Would fail if it were not said what to do.

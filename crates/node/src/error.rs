@@ -118,7 +118,7 @@ impl RingError {
             }
             Self::NotFound => ErrorKind::NotFound,
             Self::Id { .. } => ErrorKind::Usage,
-            Self::Disk { .. } | Self::Write { .. } => ErrorKind::Disk,
+            Self::Disk { .. } | Self::Unreadable { .. } | Self::Write { .. } => ErrorKind::Disk,
             Self::Integrity { .. } => ErrorKind::Integrity,
             Self::Other { .. } => ErrorKind::Other,
         }

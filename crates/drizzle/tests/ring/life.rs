@@ -8,7 +8,7 @@ use crate::rings::{
     Member, assert_same, eventually, file, numbered, route, settle, small_ring, start_in_vain,
 };
 use crate::support::home::Home;
-use crate::support::process::text;
+use crate::support::process::{Ended, text};
 use crate::support::words;
 
 /// S3.1 to S3.7 in one life, as the requirements tell it. Would fail for a ring that does not close, does not notice its
@@ -195,4 +195,85 @@ fn a_guest_goes_on_to_a_member_with_room() {
         .filter_map(serde_json::Value::as_u64)
         .collect();
     assert_eq!(at, [20, 30]);
+}
+
+/// Makes a member unable to write what it is to keep, as a full disk would, for root too.
+fn break_disk(member: &Member) {
+    let rings = std::fs::read_dir(member.home.join("state").join("ring")).unwrap();
+    let partial =
+        rings.map(|entry| entry.unwrap().path().join("partial")).find(|path| path.is_dir()).unwrap();
+    std::fs::remove_dir(&partial).unwrap();
+    std::fs::write(partial, b"in the way").unwrap();
+}
+
+fn kept_at(stored: &Ended) -> Vec<u64> {
+    let at = stored.only("stored")["at"].as_array().unwrap();
+    at.iter().filter_map(serde_json::Value::as_u64).collect()
+}
+
+/// Would fail if a store waited for a disk that takes no more, if a guest were told that it is itself to blame, if nobody could tell
+/// whose disk it is, if what is said were said twice, or if a node counted what has not come.
+#[test]
+fn a_disk_that_takes_no_more_is_told_and_gone_round() {
+    let broken = Member::numbered(20, None);
+    break_disk(&broken);
+    let guest = Home::new();
+    let path = file(&guest, "15", 200_000);
+    let began = std::time::Instant::now();
+    let by_guest = guest.run(words!["ring", "store", &path, "--join", &broken.address]);
+    by_guest.assert_error(7, "refused", &format!("{} says: its disk is full", broken.address));
+    let message = text(&by_guest.only("error")["message"]);
+    assert_eq!(message.matches("does not take it").count(), 1, "{message}");
+    broken.ask(words!["store", &path]).assert_error(7, "refused", "the disk of peer 20 is full");
+
+    let others = [10, 30].map(|id| Member::numbered(id, Some(&broken)));
+    settle(&[(10, &others[0]), (20, &broken), (30, &others[1])]);
+    let stored = others[0].ask(words!["store", &path]);
+    stored.assert_code(0);
+    assert_eq!(kept_at(&stored), [30, 10]);
+    let path = file(&guest, "16", 210_000);
+    let stored = guest.run(words!["ring", "store", &path, "--join", &broken.address]);
+    stored.assert_code(0);
+    assert_eq!(kept_at(&stored), [30, 10]);
+    assert_eq!((broken.files(), others[0].files()), (0, 2));
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+}
+
+/// Would fail if a neighbour that the one who leaves has never spoken to did not hear it, or if anybody took that one for dead.
+#[test]
+fn all_neighbours_hear_a_goodbye() {
+    let first = Member::numbered(10, None);
+    let leaving = Member::numbered(30, Some(&first));
+    let mut others = vec![first];
+    for id in [20, 40, 50] {
+        others.push(Member::numbered(id, Some(&others[0])));
+    }
+    let ids = [(10, 0), (20, 1), (40, 2), (50, 3)];
+    let mut all: Vec<(u8, &Member)> = ids.iter().map(|&(id, at)| (id, &others[at])).collect();
+    all.insert(2, (30, &leaving));
+    settle(&all);
+    leaving.quit();
+    for member in &mut others {
+        member.process.until_said("peer 30 left");
+    }
+    for member in others {
+        let ended = member.process.end_by(Signal::TERM);
+        for wrong in ["peer 30 missed", "peer 30 is gone"] {
+            assert!(!ended.stderr.contains(wrong), "{}", ended.stderr);
+        }
+    }
+}
+
+/// Would fail if the node went on when its owner gave up, or if nobody said what becomes of what was placed.
+#[test]
+fn a_store_ends_when_its_owner_gives_up() {
+    let slow = Member::start(numbered(10, None).into_iter().chain(words!["--limit-up", "20kB"]).collect());
+    let other = Member::numbered(20, Some(&slow));
+    settle_two(&slow, &other);
+    let path = file(&slow.home, "15", 4_000_000);
+    let mut storing = slow.home.start(words!["ring", "store", &path]);
+    storing.until("hop");
+    let ended = storing.end_by(Signal::INT);
+    ended.assert_code(130);
+    assert!(ended.stderr.contains("that have the file already keep it"), "{}", ended.stderr);
 }

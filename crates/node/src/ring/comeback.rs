@@ -115,8 +115,7 @@ mod tests {
             successors: Vec::new(),
             is_member: true,
             records: 0,
-            files: 0,
-            file_bytes: 0,
+            promised_bytes: 0,
             file_bytes_max: 0,
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use drizzle_model::Time;
+use drizzle_model::{ContentHash, PeerId, Time};
 use drizzle_net::{Dialer, Expect};
 use drizzle_ring::{Contact, Input, Notice, Operation, Output, Record, RecordId, Ring, Space};
 use drizzle_wire::{ByeText, CardKind, Reply, RingCard, RingFailure, RingFrame};
@@ -19,7 +19,7 @@ use super::line::{Line, LineEnd, LineId, LineNews};
 use super::lines::{Lines, Way};
 use super::memory::Memory;
 use super::standing::RingId;
-use super::vault::Vault;
+use super::vault::{Got, Vault};
 use crate::membership::unix_s;
 
 /// How many records of names go into one answer.
@@ -60,6 +60,7 @@ pub(super) struct Driver {
     unsaved_since: Option<Instant>,
     saving: Saving,
     has_warned: bool,
+    has_warned_of_disk: bool,
 }
 
 /// Whether what is kept is being written down.
@@ -91,6 +92,7 @@ impl Driver {
             unsaved_since: None,
             saving: Saving::NotBefore(origin),
             has_warned: false,
+            has_warned_of_disk: false,
         }
     }
 
@@ -124,11 +126,17 @@ impl Driver {
     }
 
     async fn say_goodbye(mut self, mut happened: mpsc::Receiver<Happening>) {
-        let mut open = self.lines.clear();
+        let mut open = self.lines.hang_up();
         let end = Instant::now() + GOODBYE_MAX;
-        while open > 0 {
+        while !open.is_empty() || self.lines.is_calling_anybody() {
             match timeout_at(end, happened.recv()).await {
-                Ok(Some(Happening::Line { news: LineNews::Down(_), .. })) => open -= 1,
+                Ok(Some(Happening::Line { line, news: LineNews::Down(_) })) => drop(open.remove(&line)),
+                // A neighbour to whom there was no line is told as well.
+                Ok(Some(Happening::Dialled { to, met: Ok(met) })) if met.member == Some(to) => {
+                    self.open(*met);
+                    open.extend(self.lines.hang_up());
+                }
+                Ok(Some(Happening::Dialled { to, .. })) => self.lines.call_failed(&to.peer),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => break,
             }
@@ -150,17 +158,29 @@ impl Driver {
             Happening::Line { line, news: LineNews::Frame(frame) } => self.hear(line, *frame),
             Happening::Line { line, news: LineNews::Down(end) } => self.line_down(line, end),
             Happening::Command(command) => self.obey(command),
-            Happening::File { blob, from, is_here: true } => {
-                tracing::debug!(target: "drizzle::ring", ?blob, ?from, "keeps a file");
-                self.handle(Input::BlobArrived(blob));
-            }
+            Happening::File { blob, from, got } => self.take_file(blob, from, got),
             Happening::FileLost(blob) => self.handle(Input::BlobLost(blob)),
             Happening::FileBack(blob) => self.handle(Input::BlobArrived(blob)),
             Happening::Saved { took } => {
                 self.saving = Saving::NotBefore(Instant::now() + took * SAVE_RESTS);
             }
-            Happening::File { blob, from, is_here: false } => {
-                self.handle(Input::BlobNotGiven { blob, from });
+        }
+    }
+
+    fn take_file(&mut self, blob: ContentHash, from: PeerId, got: Got) {
+        match got {
+            Got::Here => {
+                tracing::debug!(target: "drizzle::ring", ?blob, ?from, "keeps a file");
+                self.has_warned_of_disk = false;
+                self.handle(Input::BlobArrived(blob));
+            }
+            Got::NotGiven => self.handle(Input::BlobNotGiven { blob, from }),
+            Got::Unwritable => {
+                if !std::mem::replace(&mut self.has_warned_of_disk, true) {
+                    let text = "this peer's disk is full, or cannot be written to: it keeps no more files for the ring";
+                    self.tell(RingEvent::Notice(text.to_owned()));
+                }
+                self.handle(Input::BlobUnwritable(blob));
             }
         }
     }
@@ -271,7 +291,9 @@ impl Driver {
                 let operation = self.operation(news);
                 self.handle(Input::Request { operation, key });
             }
+            Command::GiveUp => self.give_up_unheard(),
             Command::State(reply) => drop(reply.send(self.neighbourhood())),
+            Command::Kept(reply) => drop(reply.send(self.kept())),
             Command::List { after, reply } => drop(reply.send(self.names(after))),
             Command::Quit(reply) => {
                 self.quitting.push(reply);
@@ -280,14 +302,19 @@ impl Driver {
         }
     }
 
-    /// A new operation. Those whose asker has gone are given up on the way.
-    fn operation(&mut self, news: mpsc::UnboundedSender<News>) -> Operation {
+    /// Ends the operations whose asker has gone.
+    fn give_up_unheard(&mut self) {
         let given_up: Vec<Operation> =
             self.operations.iter().filter(|(_, news)| news.is_closed()).map(|(id, _)| *id).collect();
         for operation in given_up {
             self.operations.remove(&operation);
             self.handle(Input::Cancel(operation));
         }
+    }
+
+    fn operation(&mut self, news: mpsc::UnboundedSender<News>) -> Operation {
+        // Word of some may not have found room.
+        self.give_up_unheard();
         self.last_operation += 1;
         let operation = Operation(self.last_operation);
         self.operations.insert(operation, news);
@@ -295,22 +322,25 @@ impl Driver {
     }
 
     fn neighbourhood(&self) -> Neighbourhood {
-        let files: HashMap<_, _> = self.stored_files().collect();
+        let (_, promised_bytes) = self.ring.promised();
         Neighbourhood {
             me: self.ring.me(),
             predecessors: self.ring.predecessors(),
             successors: self.ring.successors().to_vec(),
             is_member: self.ring.is_member(),
             records: self.ring.record_count(),
-            files: files.len(),
-            file_bytes: files.values().sum(),
+            promised_bytes,
             file_bytes_max: self.means.file_bytes_max,
         }
     }
 
-    fn stored_files(&self) -> impl Iterator<Item = (drizzle_model::ContentHash, u64)> {
+    /// A file counts once, and when all of it has come. This looks at every record, so it is for the owner alone.
+    fn kept(&self) -> (usize, u64) {
+        let here = self.means.vault.here();
         let contents = self.ring.records().map(Record::content).filter(|content| !content.withdrawn);
-        contents.filter_map(|content| Some((content.id.subject, content.blob_bytes?)))
+        let files = contents.filter_map(|content| Some((content.id.subject, content.blob_bytes?)));
+        let files: HashMap<ContentHash, u64> = files.filter(|(blob, _)| here.contains(blob)).collect();
+        (files.len(), files.values().sum())
     }
 
     /// In the order of the circle, so that nothing is looked at twice, however long the list.
@@ -365,12 +395,12 @@ impl Driver {
                 let own = (from == self.ring.me()).then_some(());
                 let (vault, happenings) = (self.means.vault.clone(), self.happenings.clone());
                 tokio::spawn(async move {
-                    let is_here = match own {
+                    let got = match own {
                         Some(()) => vault.keep_own(blob).await,
                         None => vault.fetch(blob, bytes, from).await,
                     };
                     let from = from.peer;
-                    let _ = happenings.send(Happening::File { blob, from, is_here }).await;
+                    let _ = happenings.send(Happening::File { blob, from, got }).await;
                 });
             }
             Output::DropBlob(blob) => {

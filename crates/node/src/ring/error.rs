@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use drizzle_model::Address;
 use drizzle_ring::{JoinError, OperationError};
 use drizzle_wire::RingFailure;
 
@@ -44,7 +45,7 @@ pub enum RingError {
         reason: String,
     },
     /// The member that was asked has no room, or no time; another one may.
-    #[error("the member of the ring that was asked does not take it: {reason}")]
+    #[error("a member of the ring does not take it: {reason}")]
     Full {
         /// Why.
         reason: String,
@@ -61,6 +62,12 @@ pub enum RingError {
         /// Where.
         path: PathBuf,
         /// What the system says.
+        reason: String,
+    },
+    /// What is to be stored cannot be read.
+    #[error("{reason}")]
+    Unreadable {
+        /// What is wrong.
         reason: String,
     },
     /// What came is not what was asked for.
@@ -115,6 +122,7 @@ impl From<OperationError> for RingError {
             OperationError::NotMember => Self::NotMember,
             OperationError::NotFound => Self::NotFound,
             OperationError::NoAnswer => Self::NoAnswer,
+            OperationError::Refused(refusal) => Self::NotTaken { reason: refusal.to_string() },
             other => Self::NotTaken { reason: other.to_string() },
         }
     }
@@ -131,13 +139,21 @@ impl From<JoinError> for RingError {
 
 impl RingError {
     /// What a member answered.
-    pub(crate) fn of_failure(why: RingFailure, text: &str) -> Self {
+    pub(crate) fn of_failure(member: &Address, why: RingFailure, text: &str) -> Self {
         match why {
             RingFailure::NotMember => Self::NotMember,
             RingFailure::NotFound => Self::NotFound,
             RingFailure::NoAnswer => Self::NoAnswer,
-            RingFailure::Busy => Self::Full { reason: text.to_owned() },
+            RingFailure::Busy => Self::Full { reason: format!("{member} says: {text}") },
             _ => Self::NotTaken { reason: text.to_owned() },
+        }
+    }
+
+    /// What is said of it to whoever asked, who knows by [`Self::failure`] what the beginning would be.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::NotTaken { reason } | Self::Full { reason } => reason.clone(),
+            other => other.to_string(),
         }
     }
 

@@ -19,7 +19,7 @@ use super::naming::{CardText, Standing, card_of, record_of};
 use super::outcome::RingStored;
 use super::serve::FileServer;
 use super::standing::RingId;
-use crate::error::FetchError;
+use crate::error::{ErrorKind, FetchError, ShareError};
 use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
 use crate::hub_handle::Held;
 use crate::network::Network;
@@ -61,8 +61,7 @@ impl Filer {
     /// Hashes a file, serves it, and signs what is to be told of it.
     pub(super) async fn offer(&self, space: Space, path: &Path, name: RelPath) -> Result<Offer, RingError> {
         let disk = |reason: String| RingError::Disk { path: path.to_owned(), reason };
-        let shared =
-            self.server.hash(path.to_owned(), name).await.map_err(|error| disk(error.to_string()))?;
+        let shared = self.server.hash(path.to_owned(), name).await.map_err(failed_share)?;
         let content = shared.content();
         if content.kind() == ContentKind::Folder {
             return Err(disk("a ring stores files, and this is a folder; share it instead".into()));
@@ -110,13 +109,23 @@ impl Filer {
     }
 }
 
+/// What cannot be shared cannot be stored. Its message names the path.
+fn failed_share(error: ShareError) -> RingError {
+    let reason = error.to_string();
+    match error.kind() {
+        ErrorKind::Usage => RingError::Id { reason },
+        _ => RingError::Unreadable { reason },
+    }
+}
+
 /// A fetch that failed, in a ring's terms: a script tells a full disk from a liar by it.
 fn failed_fetch(error: FetchError) -> RingError {
     let reason = error.to_string();
     match error {
         FetchError::NoSource { .. } => RingError::Unreachable { reason },
         FetchError::Integrity { .. } | FetchError::Content { .. } => RingError::Integrity { reason },
-        FetchError::Disk { .. } => RingError::Write { reason },
+        // It names the path.
+        FetchError::Disk { error, .. } => RingError::Write { reason: error.to_string() },
         _ => RingError::Other { reason },
     }
 }

@@ -472,7 +472,7 @@ impl GuestLine {
                         hop(from, to);
                     }
                     Some(Reply::Failed { why, text }) => {
-                        return Err(RingError::of_failure(why, text.as_str()));
+                        return Err(RingError::of_failure(&self.address, why, text.as_str()));
                     }
                     Some(reply) => return Ok(reply),
                     None => return Err(gone()),

@@ -65,6 +65,11 @@ impl RingHandle {
         self.ask(Command::State).await
     }
 
+    /// How many files are here, and their bytes; none when the driver has ended.
+    pub(crate) async fn kept(&self) -> Option<(usize, u64)> {
+        self.ask(Command::Kept).await
+    }
+
     /// Records of names that are kept here, and whether there are more.
     pub(crate) async fn list(&self, after: Option<RecordId>) -> Option<(Vec<Record>, bool)> {
         self.ask(|reply| Command::List { after, reply }).await
@@ -104,13 +109,33 @@ impl RingHandle {
         let (sender, mut news) = mpsc::unbounded_channel();
         let sent = self.happenings.send(Happening::Command(command(sender))).await;
         sent.map_err(|_| OperationError::NotMember)?;
-        loop {
+        let mut asked = Asked { happenings: &self.happenings, has_ended: false };
+        let end = loop {
             match news.recv().await {
                 Some(News::Hop { from, to }) => hop(from, to),
-                Some(News::Failed(error)) => return Err(error),
-                Some(ended) => return Ok(ended),
-                None => return Err(OperationError::NotMember),
+                end => break end,
             }
+        };
+        asked.has_ended = true;
+        match end {
+            Some(News::Failed(error)) => Err(error),
+            Some(ended) => Ok(ended),
+            None => Err(OperationError::NotMember),
+        }
+    }
+}
+
+/// An operation that somebody waits for. Dropped before its end, the driver hears that nobody does any more.
+struct Asked<'a> {
+    happenings: &'a mpsc::Sender<Happening>,
+    has_ended: bool,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            // Where there is no room for it, the next operation has the driver look.
+            let _ = self.happenings.try_send(Happening::Command(Command::GiveUp));
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::greet::{GreetError, Met};
 use super::line::{LineId, LineNews};
 use super::standing::RingId;
+use super::vault::Got;
 
 /// Something that happened.
 pub(crate) enum Happening {
@@ -22,7 +23,7 @@ pub(crate) enum Happening {
     /// Somebody wants something.
     Command(Command),
     /// The attempt to get a file from a peer has ended.
-    File { blob: ContentHash, from: PeerId, is_here: bool },
+    File { blob: ContentHash, from: PeerId, got: Got },
     /// A file that is kept is gone or damaged.
     FileLost(ContentHash),
     /// It is there again.
@@ -45,7 +46,11 @@ pub(crate) enum Command {
         key: Key,
         news: mpsc::UnboundedSender<News>,
     },
+    /// Nobody waits for some of the operations any more.
+    GiveUp,
     State(oneshot::Sender<Neighbourhood>),
+    /// Which files are here: how many, and their bytes.
+    Kept(oneshot::Sender<(usize, u64)>),
     /// The records of names from one on, and whether there are more.
     List {
         after: Option<RecordId>,
@@ -72,8 +77,8 @@ pub(crate) struct Neighbourhood {
     pub(crate) successors: Vec<Contact>,
     pub(crate) is_member: bool,
     pub(crate) records: usize,
-    pub(crate) files: usize,
-    pub(crate) file_bytes: u64,
+    /// The bytes of all files that its records name, whether they have come or not.
+    pub(crate) promised_bytes: u64,
     /// What it keeps for others at the most.
     pub(crate) file_bytes_max: u64,
 }

@@ -11,7 +11,7 @@ use super::handle::RingHandle;
 use super::line::Line;
 use super::naming::card_of;
 use super::reach::is_of_one_machine;
-use super::vault::Vault;
+use super::vault::{Got, Vault};
 
 /// What is done for all guests at a time. The machine does twice as much: so there is always room for the node's own, and nobody
 /// waits behind thousands of wishes.
@@ -73,7 +73,7 @@ impl Host {
         };
         say(granted.unwrap_or_else(|error| Reply::Failed {
             why: error.failure(),
-            text: ByeText::clip(&error.to_string()),
+            text: ByeText::clip(&error.words()),
         }));
     }
 
@@ -113,7 +113,7 @@ impl Host {
         if card.kind != CardKind::Stored || publisher != line.peer {
             return Err(not_taken("it is no file of the one who asks"));
         }
-        let kept = self.ring.state().await.ok_or(RingError::NotMember)?.file_bytes;
+        let kept = self.ring.state().await.ok_or(RingError::NotMember)?.promised_bytes;
         let Some(_room) = self.vault.reserve(publisher, card.key.size, kept) else {
             return Err(RingError::Full { reason: "it keeps as much for others as it may".into() });
         };
@@ -122,8 +122,12 @@ impl Host {
         let is_near = line.reach.is_loopback();
         let reached = card.addresses.iter().filter(|address| is_near || !is_of_one_machine(address.ip()));
         let addresses = reached.map(|&address| address.into()).collect();
-        if !self.vault.take_over(publisher, (card.key.hash, card.key.size), addresses).await {
-            return Err(not_taken("the file could not be fetched from the one who asks"));
+        match self.vault.take_over(publisher, (card.key.hash, card.key.size), addresses).await {
+            Got::Here => {}
+            Got::NotGiven => return Err(not_taken("the file could not be fetched from the one who asks")),
+            Got::Unwritable => {
+                return Err(RingError::Full { reason: "its disk is full, or cannot be written to".into() });
+            }
         }
         let _turn = self.turns.placed.acquire().await.ok();
         let at = self.ring.store(record, hop).await?;

@@ -1,6 +1,6 @@
 //! The lines of a ring node: a small structure that knows who is connected, and whom to let go when there are many.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use drizzle_model::PeerId;
@@ -155,13 +155,15 @@ impl Lines {
         self.calling.remove(peer);
     }
 
-    /// Gives all up, each with a goodbye; how many there were.
-    pub(super) fn clear(&mut self) -> usize {
-        let count = self.lines.len();
-        self.lines.clear();
+    /// Gives all up, each with a goodbye; which they were. Calls go on to those to whom something is to be said.
+    pub(super) fn hang_up(&mut self) -> HashSet<LineId> {
         self.by_peer.clear();
-        self.calling.clear();
-        count
+        self.calling.retain(|_, waiting| !waiting.is_empty());
+        self.lines.drain().map(|(id, _)| id).collect()
+    }
+
+    pub(super) fn is_calling_anybody(&self) -> bool {
+        !self.calling.is_empty()
     }
 }
 

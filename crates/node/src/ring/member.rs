@@ -72,7 +72,8 @@ impl RingNode {
     /// Where it stands; none while it joins and when it has left.
     pub async fn state(&self) -> Option<RingState> {
         let state = self.ring.state().await.filter(|state| state.is_member)?;
-        let Neighbourhood { me, predecessors, successors, records, files, file_bytes, .. } = state;
+        let Neighbourhood { me, predecessors, successors, records, .. } = state;
+        let (files, file_bytes) = self.ring.kept().await?;
         let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(self.space, *one)).collect();
         let (predecessors, successors) = (all(predecessors), all(successors));
         let (me, file_bytes_max) = (peer_of(self.space, me), Some(state.file_bytes_max));

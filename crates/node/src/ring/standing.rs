@@ -77,7 +77,7 @@ impl std::fmt::Display for RingId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
-            Self::Hash(hex) => write!(f, "{}", hex.get(..10).unwrap_or(hex)),
+            Self::Hash(hex) => write!(f, "{}", hex.get(..12).unwrap_or(hex)),
         }
     }
 }

@@ -127,6 +127,17 @@ pub(crate) enum Adopted {
     Damaged,
 }
 
+/// What came of getting a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Got {
+    /// It is here, and served.
+    Here,
+    /// Whoever was to give it did not, or it was not wanted any more.
+    NotGiven,
+    /// This node's disk did not take it.
+    Unwritable,
+}
+
 /// What came of looking into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Examined {
@@ -201,6 +212,12 @@ impl Vault {
         Pin { vault: self.clone(), blob }
     }
 
+    /// Every file that is here.
+    pub(crate) fn here(&self) -> HashSet<ContentHash> {
+        let entries = self.entries();
+        entries.iter().filter(|(_, entry)| entry.held.is_some()).map(|(&blob, _)| blob).collect()
+    }
+
     /// Where a file is, if it is here.
     pub(crate) fn path(&self, blob: ContentHash) -> Option<PathBuf> {
         let is_here = self.entries().get(&blob).is_some_and(|entry| entry.held.is_some());
@@ -208,33 +225,34 @@ impl Vault {
     }
 
     /// Keeps a file that the owner has, or that is here already.
-    pub(crate) async fn keep_own(&self, blob: ContentHash) -> bool {
+    pub(crate) async fn keep_own(&self, blob: ContentHash) -> Got {
         let source = {
             let mut entries = self.entries();
             let entry = entries.entry(blob).or_default();
             entry.is_kept = true;
             if entry.held.is_some() {
-                return true;
+                return Got::Here;
             }
             entry.source.clone()
         };
-        let Some(source) = source else { return false };
+        let Some(source) = source else { return Got::NotGiven };
         // What an earlier process left is not written over.
         if self.take_up(blob).await {
-            return true;
+            return Got::Here;
         }
         let (beside, target) = (self.inner.partial.join(format!("{blob}.own")), self.path_of(blob));
         let copying = move || {
-            let copied = fs::copy(source, &beside);
-            // Its owner may have changed it since it was hashed.
-            let is_right = copied.is_ok() && matches!(read(&beside, blob), Read::Right(_));
-            let is_there = is_right && fs::rename(&beside, target).is_ok();
-            if !is_there {
+            let copied = copy_own(&source, &beside, blob, &target);
+            if copied != Got::Here {
                 let _ = fs::remove_file(&beside);
             }
-            is_there
+            copied
         };
-        spawn_blocking(copying).await.unwrap_or(false) && self.take_up(blob).await
+        match spawn_blocking(copying).await.unwrap_or(Got::NotGiven) {
+            Got::Here if self.take_up(blob).await => Got::Here,
+            Got::Here => Got::NotGiven,
+            failed => failed,
+        }
     }
 
     /// Serves a file that an earlier process left.
@@ -337,14 +355,14 @@ impl Vault {
     }
 
     /// Fetches a file from a member, for keeping.
-    pub(crate) async fn fetch(&self, blob: ContentHash, bytes: u64, from: Contact) -> bool {
+    pub(crate) async fn fetch(&self, blob: ContentHash, bytes: u64, from: Contact) -> Got {
         self.entries().entry(blob).or_default().is_kept = true;
         if self.inner.liars.has(blob, from.peer) {
-            return false;
+            return Got::NotGiven;
         }
         let _turn = self.inner.source_turns.of(from.peer).await;
         // The semaphore is never closed.
-        let Ok(_place) = self.inner.fetches.acquire().await else { return false };
+        let Ok(_place) = self.inner.fetches.acquire().await else { return Got::NotGiven };
         self.obtain(blob, bytes, vec![from.address.into()]).await
     }
 
@@ -363,23 +381,18 @@ impl Vault {
     }
 
     /// Takes a file over from a guest, whose turn it may not be yet. Pin it before: what fails is gone with the pin.
-    pub(crate) async fn take_over(
-        &self,
-        guest: PeerId,
-        key: (ContentHash, u64),
-        peers: Vec<Address>,
-    ) -> bool {
+    pub(crate) async fn take_over(&self, guest: PeerId, key: (ContentHash, u64), peers: Vec<Address>) -> Got {
         let _turn = self.inner.guest_turns.of(guest).await;
         // The semaphore is never closed.
-        let Ok(_place) = self.inner.guests.acquire().await else { return false };
+        let Ok(_place) = self.inner.guests.acquire().await else { return Got::NotGiven };
         self.obtain(key.0, key.1, peers).await
     }
 
-    async fn obtain(&self, blob: ContentHash, bytes: u64, peers: Vec<Address>) -> bool {
+    async fn obtain(&self, blob: ContentHash, bytes: u64, peers: Vec<Address>) -> Got {
         if self.path(blob).is_some() {
-            return true;
+            return Got::Here;
         }
-        let Ok(name) = RelPath::new(&blob.to_string()) else { return false };
+        let Ok(name) = RelPath::new(&blob.to_string()) else { return Got::NotGiven };
         let link = Link { hash: blob, kind: ContentKind::File, name, size: bytes, invite: None, peers };
         let request = FetchRequest {
             what: What::Link(Box::new(link)),
@@ -390,18 +403,22 @@ impl Vault {
         };
         let longest = (FETCH_MAX + Duration::from_secs(bytes / RATE_MIN)).min(LONGEST_MAX);
         match timeout(longest, self.inner.means.fetch(&self.inner.network, request)).await {
-            Ok(Ok(fetched)) if fetched.key.size == bytes => self.take_up(blob).await,
-            Ok(Ok(_)) => false,
+            Ok(Ok(fetched)) if fetched.key.size == bytes && self.take_up(blob).await => Got::Here,
+            Ok(Ok(_)) => Got::NotGiven,
             Err(_) => {
                 tracing::debug!(target: "drizzle::ring", ?blob, ?longest, "a file was not given in time");
-                false
+                Got::NotGiven
+            }
+            Ok(Err(FetchError::Disk { error, .. })) => {
+                tracing::warn!(target: "drizzle::ring", %error, "a file that is to be kept cannot be written");
+                Got::Unwritable
             }
             Ok(Err(error)) => {
                 if let FetchError::Integrity { peers, .. } = &error {
                     peers.iter().for_each(|&peer| self.inner.liars.add(blob, peer));
                 }
                 tracing::debug!(target: "drizzle::ring", %error, "a file was not given");
-                false
+                Got::NotGiven
             }
         }
     }
@@ -452,6 +469,29 @@ impl Vault {
     fn entries(&self) -> MutexGuard<'_, HashMap<ContentHash, Entry>> {
         lock(&self.inner.entries)
     }
+}
+
+/// Copies the owner's own file beside, and puts it in its place.
+fn copy_own(source: &Path, beside: &Path, blob: ContentHash, target: &Path) -> Got {
+    let Ok(mut source) = fs::File::open(source) else { return Got::NotGiven };
+    let Ok(mut copy) = fs::File::create(beside) else { return Got::Unwritable };
+    match std::io::copy(&mut source, &mut copy) {
+        Ok(_) => {}
+        Err(error) if is_of_target(&error) => return Got::Unwritable,
+        Err(_) => return Got::NotGiven,
+    }
+    // Its owner may have changed it since it was hashed.
+    match read(beside, blob) {
+        Read::Right(_) if fs::rename(beside, target).is_ok() => Got::Here,
+        Read::Right(_) => Got::Unwritable,
+        _ => Got::NotGiven,
+    }
+}
+
+/// Whether a copy failed where it was to be written.
+fn is_of_target(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem)
 }
 
 /// Has a file looked into that its server found changed, until it is not served any more.

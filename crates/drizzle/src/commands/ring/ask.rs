@@ -24,7 +24,7 @@ pub(super) async fn store(context: &mut Context, args: RingStoreArgs) -> Outcome
         Some(name) => name,
         None => name_of(&path)?,
     };
-    match invite(context, args.through)? {
+    let outcome = match invite(context, args.through)? {
         None => ask_node(context, Order::Store { path: path.into(), name: name.to_string() }).await,
         Some(invite) => {
             as_guest(context, invite, async |guest, hop| {
@@ -33,7 +33,12 @@ pub(super) async fn store(context: &mut Context, args: RingStoreArgs) -> Outcome
             })
             .await
         }
+    };
+    if let Ok(End::Told(Kind::Interrupted)) = outcome {
+        // It is not taken back: it may have been the ring's before.
+        context.output.notice("Members of the ring that have the file already keep it.");
     }
+    outcome
 }
 
 pub(super) async fn request(context: &mut Context, args: RingRequestArgs) -> Outcome {

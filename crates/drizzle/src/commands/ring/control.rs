@@ -134,8 +134,12 @@ impl Drop for Serving {
 async fn answer(stream: UnixStream, ring: RingNode) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(ORDER_BYTES_MAX)).read_line(&mut line).await?;
+    let mut reader = BufReader::new(reader.take(ORDER_BYTES_MAX));
+    reader.read_line(&mut line).await?;
     let order: Order = serde_json::from_str(&line).map_err(io::Error::from)?;
+    let ends_with_asker = matches!(order, Order::Store { .. } | Order::Request { .. });
+    let mut reader = reader.into_inner().into_inner();
+    let mut hung_up = std::pin::pin!(async move { reader.read(&mut [0]).await });
     let (hops, mut hopped) = mpsc::unbounded_channel();
     let mut granted = std::pin::pin!(grant(&ring, order, hops));
     let last = loop {
@@ -143,6 +147,8 @@ async fn answer(stream: UnixStream, ring: RingNode) -> io::Result<()> {
             biased;
             Some(hop) = hopped.recv() => write(&mut writer, &Answer::Hop(hop)).await?,
             answer = &mut granted => break answer,
+            // Nothing more is said by whoever has asked, so this is the end of it: a file that is wanted no more is not placed on.
+            _ = &mut hung_up, if ends_with_asker => return Ok(()),
         }
     };
     while let Ok(hop) = hopped.try_recv() {

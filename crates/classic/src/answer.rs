@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::limits::{
     HEADER_LEAD, LF_WAIT, LINGER, NAME_BYTES_MAX, PIECE_BYTES, REQUEST_TIMEOUT, WRITE_TIMEOUT,
 };
-use crate::pace::is_too_slow;
+use crate::pace::Pace;
 use crate::request::{Asked, Form, read};
 use crate::wares::{Ware, Wares};
 
@@ -144,7 +144,7 @@ async fn send(tcp: &mut TcpStream, mut ware: Box<dyn Ware>, limit: &RateLimiter)
         write(tcp, &buffer[..bytes]).await?;
         waited += began.elapsed();
         offset += bytes as u64;
-        if is_too_slow(waited, offset) {
+        if Pace::LEAST.is_missed(waited, offset) {
             return Err(AnswerError::TooSlow);
         }
     }

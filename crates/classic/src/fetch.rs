@@ -26,7 +26,7 @@ use crate::limits::{
     UNFRAMED_IDLE, WRITE_TIMEOUT,
 };
 use crate::name::Name;
-use crate::pace::is_too_slow;
+use crate::pace::Pace;
 
 /// How long to wait before a short file is asked for again; longer with each try.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -56,8 +56,11 @@ pub enum FetchError {
     #[error("it fell silent")]
     Silent,
     /// It comes too slowly.
-    #[error("it comes too slowly")]
-    TooSlow,
+    #[error("it comes too slowly: {bytes_per_s} bytes a second")]
+    TooSlow {
+        /// On average.
+        bytes_per_s: u64,
+    },
     /// It does not end.
     #[error("it does not end: {UNFRAMED_BYTES_MAX} bytes came")]
     Endless,
@@ -109,6 +112,7 @@ pub(crate) struct Fetcher {
     pub(crate) gauge: Gauge,
     /// The only size that is of use, if only one is.
     pub(crate) size: Option<u64>,
+    pub(crate) pace: Pace,
 }
 
 impl Fetcher {
@@ -218,6 +222,7 @@ impl Fetcher {
             gauge: self.gauge.clone(),
             limit: self.limit.clone(),
             size: self.size,
+            pace: self.pace,
             hash: blake3::Hasher::new(),
             bytes: 0,
             piece: vec![0; PIECE_BYTES],
@@ -286,6 +291,7 @@ struct Call {
     limit: RateLimiter,
     /// The only size that is of use, if only one is.
     size: Option<u64>,
+    pace: Pace,
     hash: blake3::Hasher,
     bytes: u64,
     piece: Vec<u8>,
@@ -309,8 +315,9 @@ impl Call {
             Ok(read) => read.map_err(FetchError::Broken)?,
         };
         self.limit.take(self.filled as u64).await;
-        if is_too_slow(self.waited, self.bytes + self.filled as u64) {
-            return Err(FetchError::TooSlow);
+        let bytes = self.bytes + self.filled as u64;
+        if self.pace.is_missed(self.waited, bytes) {
+            return Err(FetchError::TooSlow { bytes_per_s: bytes / self.waited.as_secs().max(1) });
         }
         Ok(Got::Bytes)
     }

@@ -17,7 +17,9 @@ use crate::fetch::{FetchError, Fetched, Fetcher};
 use crate::folder::{Folder, LocalFile, PlaceError};
 use crate::gauge::Gauge;
 use crate::header::HeaderError;
+use crate::limits::SLOW_LEFT_MAX;
 use crate::name::Name;
+use crate::pace::Pace;
 use crate::stamp::Stamp;
 
 /// What is wanted, and who has it.
@@ -84,13 +86,25 @@ pub async fn get(
     wanted: &Wanted,
     rates: &Rates,
     gauge: &Gauge,
+    refused: impl FnMut(SocketAddr, &str),
+) -> Result<Got, GetError> {
+    get_at(folder, wanted, (rates, Pace::WITH_OTHERS), gauge, refused).await
+}
+
+/// The same, when that is how fast a holder has to be while there are others.
+async fn get_at(
+    folder: Folder,
+    wanted: &Wanted,
+    (rates, pace): (&Rates, Pace),
+    gauge: &Gauge,
     mut refused: impl FnMut(SocketAddr, &str),
 ) -> Result<Got, GetError> {
     let place =
         Place { tidy: Arc::new(Tidy(folder)), name: wanted.name.clone(), stamp: Stamp::of(wanted.mtime) };
     let before = place.begin().await?;
     let mut failures = Failures::default();
-    for &(address, dialect) in &wanted.holders {
+    let mut queue = Queue::new(&wanted.holders, pace);
+    while let Some(((address, dialect), pace)) = queue.next() {
         gauge.clear();
         let limit = rates.of_peer.map_or_else(|| rates.all.clone(), |rate| rates.all.with_inner(rate));
         let fetcher = Fetcher {
@@ -99,6 +113,7 @@ pub async fn get(
             gauge: gauge.clone(),
             // What is there and has bytes stays, so only the very same is of use.
             size: before.as_ref().map(|file| file.size).filter(|size| *size > 0),
+            pace,
         };
         let fetched = fetch(&fetcher, address, dialect, &wanted.name).await;
         let got = match fetched {
@@ -109,6 +124,9 @@ pub async fn get(
             Ok(got) => return Ok(got),
             Err(Failure::Get(error)) => return Err(error),
             Err(Failure::Other) => failures.is_another = true,
+            Err(Failure::Fetch(FetchError::TooSlow { bytes_per_s })) if queue.may_leave() => {
+                queue.leave((address, dialect), bytes_per_s);
+            }
             Err(Failure::Fetch(error)) => {
                 if !matches!(error, FetchError::Connect(_) | FetchError::OtherSize { .. }) {
                     refused(address, &error.to_string());
@@ -118,6 +136,47 @@ pub async fn get(
         }
     }
     Err(failures.sum())
+}
+
+/// Whom to ask, and how fast each has to be. Whoever is slow while there are others is left, and asked again when nobody else has given it,
+/// the fastest first.
+struct Queue<'a> {
+    pace: Pace,
+    others: &'a [(SocketAddr, Dialect)],
+    left: Vec<(u64, (SocketAddr, Dialect))>,
+    is_over: bool,
+}
+
+impl<'a> Queue<'a> {
+    fn new(holders: &'a [(SocketAddr, Dialect)], pace: Pace) -> Self {
+        Self { pace, others: holders, left: Vec::new(), is_over: false }
+    }
+
+    fn next(&mut self) -> Option<((SocketAddr, Dialect), Pace)> {
+        self.is_over |= self.others.is_empty() || self.left.len() >= SLOW_LEFT_MAX;
+        if !self.is_over {
+            let (first, others) = self.others.split_first()?;
+            let is_alone = others.is_empty() && self.left.is_empty();
+            self.others = others;
+            return Some((*first, if is_alone { Pace::LEAST } else { self.pace }));
+        }
+        self.left.sort_by_key(|(bytes_per_s, _)| *bytes_per_s);
+        if let Some((_, holder)) = self.left.pop() {
+            return Some((holder, Pace::LEAST));
+        }
+        let (first, others) = self.others.split_first()?;
+        self.others = others;
+        Some((*first, Pace::LEAST))
+    }
+
+    /// Whether the one that was asked last may still be asked again.
+    fn may_leave(&self) -> bool {
+        !self.is_over
+    }
+
+    fn leave(&mut self, holder: (SocketAddr, Dialect), bytes_per_s: u64) {
+        self.left.push((bytes_per_s, holder));
+    }
 }
 
 /// In the dialect of the holder; where its reply shows that it is of the other one, in that.
@@ -247,5 +306,65 @@ impl From<PlaceError> for GetError {
             PlaceError::Mtime(_) => Self::Disk(io::Error::other(error)),
             PlaceError::Disk(error) => Self::Disk(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// A peer that sends a piece, and again after a pause, so often at most.
+    async fn peer(piece: Vec<u8>, pause: Duration, pieces: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut tcp, _)) = listener.accept().await {
+                let piece = piece.clone();
+                tokio::spawn(async move {
+                    let mut asked = [0; 64];
+                    let _ = tcp.read(&mut asked).await;
+                    let header = format!("Content-Length: {}\n", piece.len() * pieces);
+                    let _ = tcp.write_all(header.as_bytes()).await;
+                    for _ in 0..pieces {
+                        if tcp.write_all(&piece).await.is_err() {
+                            return;
+                        }
+                        tokio::time::sleep(pause).await;
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    async fn from(holders: &[SocketAddr]) -> Option<SocketAddr> {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = Wanted {
+            name: Name::new("file").unwrap(),
+            mtime: Mtime::from_seconds(1),
+            holders: holders.iter().map(|holder| (*holder, Dialect::Lf)).collect(),
+        };
+        let pace = Pace { after: Duration::from_millis(100), bytes_per_s: 64 << 20 };
+        let folder = Folder::open(dir.path()).unwrap();
+        let (rates, gauge) = (Rates::default(), Gauge::default());
+        let getting = get_at(folder, &wanted, (&rates, pace), &gauge, |_, _| {});
+        tokio::time::timeout(Duration::from_secs(30), getting).await.unwrap().unwrap().from
+    }
+
+    /// One that drips fast enough never to be given up would take a day, and the others were never asked. Where all are slow, the fastest
+    /// gives it.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_drips_keeps_nobody_from_the_others() {
+        let millis = Duration::from_millis;
+        let drip = peer(vec![0; 100], millis(10), 10_000_000).await;
+        let good = peer(vec![1; 100_000], millis(0), 1).await;
+        assert_eq!(from(&[drip, drip, good]).await, Some(good));
+        let slow = peer(vec![2; 30_000], millis(10), 30).await;
+        assert_eq!(from(&[drip, slow, drip]).await, Some(slow));
+        assert_eq!(from(&[slow]).await, Some(slow), "whoever is alone is not hurried");
+        assert_eq!(from(&[drip, slow, drip, drip, drip, drip]).await, Some(slow));
     }
 }

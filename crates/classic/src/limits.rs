@@ -97,6 +97,15 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(60);
 /// See [`SLOW_AFTER`].
 pub const SLOWEST_BYTES_PER_S: u64 = 1 << 10;
 
+/// While others have the same file a fetch of it must be faster from an earlier age on: whoever drips could take years for a file otherwise that the
+/// next one gives in a moment.
+pub const WITH_OTHERS_AFTER: Duration = Duration::from_secs(10);
+/// See [`WITH_OTHERS_AFTER`].
+pub const WITH_OTHERS_BYTES_PER_S: u64 = 64 << 10;
+
+/// Holders that are left for being slow, until the fastest of them is good enough. The line here may be what is slow.
+pub const SLOW_LEFT_MAX: usize = 4;
+
 /// Peers that are fetched from at once. From each comes one file at a time: some serve one caller after the other.
 pub const FETCHED_FROM_MAX: usize = 8;
 

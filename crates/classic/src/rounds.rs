@@ -24,6 +24,7 @@ use crate::header::HeaderError;
 use crate::limits::{FETCHED_FROM_MAX, ROUND_MAX};
 use crate::message::{DirectoryMessage, Entry, OwnFile};
 use crate::name::Name;
+use crate::pace::Pace;
 use crate::plan::{Brought, Files, own_files, wanted};
 use crate::stamp::Stamp;
 
@@ -89,7 +90,13 @@ impl Rounds {
         own: SocketAddr,
     ) -> Self {
         Self {
-            fetcher: Fetcher { folder: folder.clone(), limit, gauge: Gauge::default(), size: None },
+            fetcher: Fetcher {
+                folder: folder.clone(),
+                limit,
+                gauge: Gauge::default(),
+                size: None,
+                pace: Pace::LEAST,
+            },
             folder,
             files: Files::new(),
             looked: Mtime::default(),

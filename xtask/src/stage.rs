@@ -3,6 +3,7 @@
 mod compare;
 mod corpus;
 mod error;
+pub(crate) mod gate;
 pub(crate) mod leftovers;
 mod namespace;
 mod process;

@@ -1,12 +1,14 @@
 //! One host of a lab: where processes run, and what its link carries.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::rate::{Link, Rate};
 use super::tool::{ask, batch};
+use crate::stage::gate::{self, Gate};
 use crate::stage::{Namespace, RunError};
 
 /// The interface in every host.
@@ -31,6 +33,8 @@ pub struct Host {
     pub(super) port: String,
     pub(super) address: Ipv4Addr,
     pub(super) link: Link,
+    /// Where programs wait before they begin.
+    pub(super) gate: Option<PathBuf>,
 }
 
 /// What a link has carried since it was made, in bytes with all headers.
@@ -60,7 +64,16 @@ impl Host {
 
     /// A program, to be run on it.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        self.namespace.command(program)
+        let Some(gate) = &self.gate else { return self.namespace.command(program) };
+        let [shell, words @ ..] = gate::behind(gate, program.as_ref());
+        let mut command = self.namespace.command(shell);
+        command.args(words);
+        command
+    }
+
+    /// Lets what is started on it from now on wait at a gate.
+    pub(crate) fn hold(&mut self, gate: &Gate) {
+        self.gate = Some(gate.path().to_owned());
     }
 
     /// Takes it off the network without a word: what is sent to or from it is lost.

@@ -44,6 +44,11 @@ impl Lab {
         &self.hosts
     }
 
+    /// All hosts, to change what runs on them.
+    pub(crate) fn hosts_mut(&mut self) -> &mut [Host] {
+        &mut self.hosts
+    }
+
     fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
         self.hosts.iter().map(|host| &host.namespace).chain([&self.switch])
     }
@@ -87,5 +92,6 @@ fn host(link: Link, number: u8, switch: &Namespace) -> Host {
         port: format!("port{number}"),
         address: Ipv4Addr::new(a, b, c, number),
         link,
+        gate: None,
     }
 }

@@ -280,6 +280,11 @@ impl Drop for Running {
 fn name(command: &Command) -> String {
     let words: Vec<&OsStr> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let program = match words[..] {
+        [ip, netns, exec, _, _, flag, _, _, program, ..]
+            if [ip, netns, exec, flag] == ["ip", "netns", "exec", "-c"] =>
+        {
+            program
+        }
         [ip, netns, exec, _, program, ..] if [ip, netns, exec] == ["ip", "netns", "exec"] => program,
         _ => command.get_program(),
     };

@@ -1,6 +1,6 @@
 //! Runs of one scenario by every contestant, in turn, each in a lab of its own.
 //!
-//! All leechers are started at once; the clock runs from the start of the first until the last has everything. Every copy is
+//! All leechers are started at once, from behind a gate; the clock runs from there until the last has everything. Every copy is
 //! compared byte for byte. A contestant that fails drops out with its reason; the others go on.
 
 use std::path::Path;
@@ -13,6 +13,7 @@ use super::scenario::Scenario;
 use super::trace::Trace;
 use crate::bench::statistics::Summary;
 use crate::lab::Lab;
+use crate::stage::gate::Gate;
 use crate::stage::{self, Corpus, Line, RunError, Running, Scratch};
 
 /// What is waited for at most, as a multiple of the bound, and what every program gets beside.
@@ -87,21 +88,27 @@ impl Runs {
 
 fn once(contestant: &dyn Contestant, course: &Course) -> Result<Run, RunError> {
     let Course { scenario, corpus, scratch, trace } = *course;
-    let lab = Lab::new(&scenario.links())?;
-    let ground = Ground { lab: &lab, corpus, scratch, trace, leechers: scenario.leechers.len() };
-    let run = compete(contestant, scenario, &ground);
+    let leechers = scenario.leechers.len();
+    let mut lab = Lab::new(&scenario.links())?;
+    let mut gate = Gate::new(&scratch.folder("run")?)?;
+    lab.hosts_mut().iter_mut().skip(1).take(leechers).for_each(|host| host.hold(&gate));
+    let ground = Ground { lab: &lab, corpus, scratch, trace, leechers };
+    let run = compete(contestant, scenario, &ground, &mut gate);
     clear(&ground.run_folder());
     run
 }
 
-fn compete(contestant: &dyn Contestant, scenario: &Scenario, ground: &Ground) -> Result<Run, RunError> {
+fn compete(
+    contestant: &dyn Contestant,
+    scenario: &Scenario,
+    ground: &Ground,
+    gate: &mut Gate,
+) -> Result<Run, RunError> {
     let seed = contestant.seed(ground)?;
     let before = ground.seed_host().traffic()?.sent;
     let leechers = (0..ground.leechers).map(|leecher| contestant.leech(ground, &seed, leecher));
     let mut leechers = leechers.collect::<Result<Vec<Leecher>, _>>()?;
-    let Some(started) = leechers.iter().map(|leecher| leecher.running.started()).min() else {
-        return Ok(Run { each: Vec::new(), seed_sent_bytes: 0 });
-    };
+    let started = gate.open(leechers.len())?;
     let deadline = started + scenario.bound() * TIMES_BOUND_MAX + START_MAX;
     let each = leechers
         .iter_mut()

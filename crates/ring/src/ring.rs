@@ -70,6 +70,15 @@ struct Shown {
     successors: Vec<Contact>,
 }
 
+/// One that said goodbye a moment ago.
+#[derive(Debug)]
+struct Departed {
+    peer: PeerId,
+    until: Time,
+    /// It has spoken since, so it is there; that it left is not told again so soon.
+    is_back: bool,
+}
+
 /// A node of the ring.
 #[derive(Debug)]
 pub struct Ring {
@@ -94,7 +103,7 @@ pub struct Ring {
     replicas: Replicas,
     counted: Counted,
     /// Those who said goodbye, until so long after: others may not have heard it yet, and name them.
-    departed: VecDeque<(Time, PeerId)>,
+    departed: Vec<Departed>,
     old: Acquaintances,
     last_reunited: Option<Time>,
     timers: Timers,
@@ -131,7 +140,7 @@ impl Ring {
             shelf: Shelf::new(config.space, config.quotas.clone()),
             replicas: Replicas::default(),
             counted: Counted::none(now),
-            departed: VecDeque::new(),
+            departed: Vec::new(),
             old: Acquaintances::default(),
             last_reunited: None,
             timers,
@@ -146,7 +155,7 @@ impl Ring {
         if self.stage == Stage::Left {
             return;
         }
-        self.departed.retain(|(until, _)| *until > now);
+        self.departed.retain(|one| one.until > now);
         match input {
             Input::Wake => {}
             Input::Message { from, message } => self.take_message(now, from, message),
@@ -276,7 +285,7 @@ impl Ring {
         }
         // Who left and speaks has come back.
         if matches!(message, Message::Ask(..)) {
-            self.departed.retain(|(_, peer)| *peer != from.peer);
+            self.departed.iter_mut().filter(|one| one.peer == from.peer).for_each(|one| one.is_back = true);
         }
         match message {
             Message::Ask(id, ask) => {
@@ -421,7 +430,7 @@ impl Ring {
     }
 
     fn has_departed(&self, who: Contact) -> bool {
-        self.departed.iter().any(|(_, peer)| *peer == who.peer)
+        self.departed.iter().any(|one| one.peer == who.peer && !one.is_back)
     }
 
     fn unix_seconds(&self, now: Time) -> u64 {

@@ -519,6 +519,13 @@ fn who_has_left_is_not_asked_after_on_the_word_of_others() {
     assert!(!one.take(quit, Put::Kept { whole: true }).iter().any(is_told), "it is told once");
     assert!(!names_120(&mut one), "it has left");
     one.ask(contact(120), Ask::Join);
+    let again = Input::Message { from: contact(120), message: Message::Tell(Tell::Quit) };
+    assert!(
+        !one.take(again, Put::Kept { whole: true }).iter().any(is_told),
+        "whoever comes and goes fills no log"
+    );
+    one.now = one.now + 3 * SECOND;
+    one.ask(contact(120), Ask::Join);
     one.ring.handle(one.now, Input::Message { from: contact(140), message: Message::Tell(Tell::Stabilize) });
     assert!(names_120(&mut one), "it has come back");
 }

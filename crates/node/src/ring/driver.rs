@@ -29,6 +29,8 @@ const SAVE_AFTER: Duration = Duration::from_millis(500);
 /// Between two times of writing it down lies so often what the last one took: who lets files come and go all the time does not
 /// keep the disk busy.
 const SAVE_RESTS: u32 = 20;
+/// When the disk did not take it, it is tried again after so long.
+const SAVE_AGAIN: Duration = Duration::from_secs(5);
 /// Goodbyes take at most so long to be said.
 const GOODBYE_MAX: Duration = Duration::from_millis(300);
 
@@ -161,9 +163,7 @@ impl Driver {
             Happening::File { blob, from, got } => self.take_file(blob, from, got),
             Happening::FileLost(blob) => self.handle(Input::BlobLost(blob)),
             Happening::FileBack(blob) => self.handle(Input::BlobArrived(blob)),
-            Happening::Saved { took } => {
-                self.saving = Saving::NotBefore(Instant::now() + took * SAVE_RESTS);
-            }
+            Happening::Saved { took, is_done } => self.saved(took, is_done),
         }
     }
 
@@ -194,12 +194,24 @@ impl Driver {
         self.saving = Saving::Now;
         let happenings = self.happenings.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = memory.save(&snapshot) {
+            let saved = memory.save(&snapshot);
+            if let Err(error) = &saved {
                 tracing::warn!(target: "drizzle::ring", %error, "cannot write down what is kept");
             }
             // A driver that has ended writes no more.
-            let _ = happenings.blocking_send(Happening::Saved { took: began.elapsed() });
+            let _ =
+                happenings.blocking_send(Happening::Saved { took: began.elapsed(), is_done: saved.is_ok() });
         });
+    }
+
+    /// What could not be written down is written again, even when nothing changes any more: a later start knows nothing else.
+    fn saved(&mut self, took: Duration, is_done: bool) {
+        let mut rest = took * SAVE_RESTS;
+        if !is_done {
+            self.unsaved_since.get_or_insert_with(Instant::now);
+            rest = rest.max(SAVE_AGAIN);
+        }
+        self.saving = Saving::NotBefore(Instant::now() + rest);
     }
 
     fn handle(&mut self, input: Input) {

@@ -28,8 +28,8 @@ pub(crate) enum Happening {
     FileLost(ContentHash),
     /// It is there again.
     FileBack(ContentHash),
-    /// What is kept was written down, which took so long.
-    Saved { took: Duration },
+    /// What is kept was written down, or could not be, which took so long.
+    Saved { took: Duration, is_done: bool },
 }
 
 /// What the driver is asked for.

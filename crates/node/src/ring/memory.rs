@@ -41,9 +41,11 @@ pub(super) struct Snapshot {
 }
 
 impl Memory {
-    /// Reads what an earlier process wrote; and whether that was all of it.
+    /// Reads what an earlier process wrote; and whether that was all of it. One that wrote nothing may have been killed before it
+    /// could, or its disk was full: what it kept then is not known either.
     pub(super) fn open(path: PathBuf) -> io::Result<(Self, bool)> {
         let (records, is_whole) = load(&path)?;
+        let is_there = path.try_exists()?;
         if !is_whole {
             let aside = path.with_extension(format!("damaged-{}", unix_s()));
             fs::rename(&path, &aside)?;
@@ -52,7 +54,7 @@ impl Memory {
         }
         let left = Mutex::new(records.into_iter().map(|record| (record.id(), record)).collect());
         let (written, taken) = (Mutex::new(0), Mutex::new(0));
-        Ok((Self { inner: Arc::new(Inner { path, left, written, taken }) }, is_whole))
+        Ok((Self { inner: Arc::new(Inner { path, left, written, taken }) }, is_whole && is_there))
     }
 
     /// What an earlier process kept, and this one has not stored anew yet.
@@ -197,6 +199,17 @@ mod tests {
         memory.save(&memory.snapshot(std::iter::empty())).unwrap();
         memory.save(&early).unwrap();
         assert_eq!(load(&path).unwrap(), (records[2..].to_vec(), true));
+    }
+
+    /// Would fail if what was kept by a process that was killed before it could write, or whose disk was full, were deleted.
+    #[test]
+    fn where_nothing_was_written_it_is_not_sure_what_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records");
+        let (memory, is_sure) = Memory::open(path.clone()).unwrap();
+        assert!(!is_sure && memory.left().is_empty());
+        memory.save(&memory.snapshot(std::iter::empty())).unwrap();
+        assert!(Memory::open(path).unwrap().1);
     }
 
     /// Would fail if the next save wrote over what could not be read.

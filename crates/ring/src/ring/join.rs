@@ -5,9 +5,9 @@ use core::time::Duration;
 
 use drizzle_model::Time;
 
-use super::Ring;
 use super::purpose::{Aim, Purpose};
 use super::stage::Stage;
+use super::{Departed, Ring};
 use crate::calls::Tries;
 use crate::contact::Contact;
 use crate::event::{JoinError, Notice, Output};
@@ -23,6 +23,7 @@ const LEAVE_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Who has left is not believed to be there for so long, unless it speaks: the others have heard its goodbye by then.
 const DEPARTED: Duration = Duration::from_secs(3);
+/// Whoever says goodbye again and again is heard so often at the most.
 const DEPARTED_MAX: usize = 16;
 
 impl Ring {
@@ -192,14 +193,16 @@ impl Ring {
 
     /// Whoever leaves tells those that it is a neighbour of; a list without it may have come before its goodbye.
     pub(super) fn peer_quit(&mut self, now: Time, peer: Contact) {
-        if self.is_member() && !self.has_departed(peer) {
+        let known = self.known_places(peer.peer);
+        let before = self.departed.iter_mut().find(|one| one.peer == peer.peer);
+        let is_new = before.map(|one| one.is_back = false).is_none();
+        if self.is_member() && is_new && self.departed.len() < DEPARTED_MAX {
+            self.departed.push(Departed { peer: peer.peer, until: now + DEPARTED, is_back: false });
             self.notice(Notice::Quit(peer));
-            self.departed.push_back((now + DEPARTED, peer.peer));
-            if self.departed.len() > DEPARTED_MAX {
-                self.departed.pop_front();
-            }
+        } else if !known.is_empty() {
+            self.notice(Notice::Quit(peer));
         }
-        for neighbour in self.known_places(peer.peer) {
+        for neighbour in known {
             self.remove_peer(now, neighbour);
         }
         self.old.forget(peer);

@@ -2,6 +2,7 @@
 //!
 //! [`Node`] is the facade: start it, join a [`Network`], share and fetch. What happens meanwhile comes as [`Event`]s.
 
+mod ahead;
 mod calling;
 mod candidates;
 mod classic;
@@ -32,7 +33,7 @@ pub use event::Event;
 pub use fetch::{Afterwards, CaseClashes, ClassicFetched, FetchRequest, Fetched, What};
 pub use listing::{Listing, ListingPage, Listings};
 pub use network::{Location, Network};
-pub use node::Node;
+pub use node::{DialledAhead, Node};
 pub use ring::{
     RingError, RingEvent, RingGuest, RingId, RingNode, RingPeer, RingReceived, RingSettings, RingState,
     RingStored,

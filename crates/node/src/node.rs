@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::calling::{Caller, call_from};
+use crate::calling::{self, Caller, call_from};
 use crate::classic::{ClassicDoor, Reach, Shelf};
 use crate::discovery::{Discovery, DiscoveryError};
 use crate::error::{FetchError, ShareError, StartError, TrackerError};
 use crate::event::Event;
-use crate::fetch::{ClassicFetched, ClassicMeans, FetchRequest, Fetched, Means};
+use crate::fetch::{ClassicFetched, ClassicMeans, FetchRequest, Fetched, Means, What};
 use crate::hub::{Hub, HubSettings};
 use crate::hub_handle::HubHandle;
 use crate::joining::Joining;
@@ -38,6 +38,12 @@ use crate::share::{SharedItem, Sharer};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Connections at once, both ways: each holds some hundred kilobytes of buffers while it is busy.
 const LANES_MAX: usize = 2048;
+
+/// Connections that were begun before they are wanted. Those that nobody has taken end when this is dropped.
+#[derive(Debug)]
+pub struct DialledAhead {
+    _begun: calling::DialledAhead,
+}
 
 /// A running peer. Ends with [`Node::shutdown`]; dropped, it ends without goodbye.
 pub struct Node {
@@ -87,7 +93,7 @@ impl Node {
         let memberships = Memberships::default();
         let listen_port = NonZeroU16::new(listen_addr.port());
         let greeter = Greeter { memberships: memberships.clone(), listen_port };
-        let caller = Caller { peer: identity.id(), dialer: dialer.clone(), greeter: greeter.clone() };
+        let caller = Caller::new(identity.id(), dialer.clone(), greeter.clone());
         let limits = Limits { up: limiter(settings.limit_up), down: limiter(settings.limit_down) };
         let hub_settings = HubSettings {
             peers_max: settings.peers_max,
@@ -109,10 +115,10 @@ impl Node {
         let (events, happened) = mpsc::unbounded_channel();
         let handle = HubHandle::new(inputs);
         let index = Index::in_directory(&settings.state_dir);
-        let (refresh, patience) = (settings.refresh, settings.patience);
+        let (refresh, patience, peers_max) = (settings.refresh, settings.patience, settings.peers_max);
         let sharer = Sharer::new(handle.clone(), index.clone(), events.clone(), settings.rescan);
         let classic = ClassicMeans { rates, events: events.clone() };
-        let means = Means { hub: handle, caller, index, events, refresh, patience };
+        let means = Means { hub: handle, caller, index, events, refresh, patience, peers_max };
         let networks = Mutex::default();
         let node = Self {
             identity,
@@ -246,6 +252,12 @@ impl Node {
         name: Option<RelPath>,
     ) -> Result<SharedItem, ShareError> {
         self.sharer.share(network, path, name).await
+    }
+
+    /// Connects to the peers that are named in what is to be fetched, without a word, while its network is being joined. They
+    /// are there for [`Node::fetch`] as long as this is held.
+    pub fn dial_ahead(&self, what: &What) -> DialledAhead {
+        DialledAhead { _begun: self.means.caller.dial_ahead(what.named_peers()) }
     }
 
     /// Fetches something. Several may run at once; dropped in the middle, it goes on from there the next time.

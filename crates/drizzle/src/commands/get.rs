@@ -199,6 +199,8 @@ fn request(plan: &Plan, item: &Item) -> FetchRequest {
 /// Fetches from a network that was joined already, or from the one that is named.
 async fn fetch(node: Arc<Node>, joined: Option<Network>, item: Item, request: FetchRequest) -> Ended {
     let result = async {
+        // Held until it is fetched: what a link names is dialled while its network is being joined.
+        let _dialled = joined.is_none().then(|| node.dial_ahead(&request.what));
         let network = match (joined, item.whom) {
             (Some(network), _) => network,
             (None, Whom::Named(invite)) => node.join(invite).await?,

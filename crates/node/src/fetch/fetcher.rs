@@ -15,10 +15,16 @@ use super::running::Running;
 use crate::describe::Description;
 use crate::error::FetchError;
 use crate::event::Event;
+use crate::input::Candidate;
 use crate::network::Network;
 
 /// How long to look for a first source. A peer that has just started may need a moment to be reached.
 const FIRST_SOURCE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A content of fewer bytes is fetched from its first source before others are there.
+const AHEAD_BYTES_MIN: u64 = 8 << 20;
+/// How long calls that were begun ahead wait for somebody who wants them.
+const AHEAD_KEPT: Duration = Duration::from_secs(3);
 
 impl Means {
     /// Fetches as far as it can. Dropped in the middle, it leaves what is verified for the next time.
@@ -28,7 +34,13 @@ impl Means {
         request: FetchRequest,
     ) -> Result<Fetched, FetchError> {
         let started = Instant::now();
+        let named = request.what.named_peers().iter();
+        let named: Vec<_> = named.map(|address| Candidate { address: address.clone(), peer: None }).collect();
+        self.call_ahead(network, &named);
         let resolved = resolve::resolve(network, &request.what).await?;
+        if resolved.subject.size >= AHEAD_BYTES_MIN {
+            self.call_ahead(network, &resolved.candidates);
+        }
         let first = self.first_source(network, &resolved).await?;
         let FirstSource { candidate, greeted, description, liars } = first;
         let liars = self.name_liars(&resolved.name, liars);
@@ -49,6 +61,16 @@ impl Means {
         };
         let Finished { path, refused, .. } = finished?;
         Ok(Fetched { key: download.content().key(), path, elapsed: started.elapsed(), from, refused })
+    }
+
+    /// Begins to call those that will be wanted as soon as it is known what the hash stands for. Whom nobody wants after a
+    /// moment is let go.
+    fn call_ahead(&self, network: &Network, candidates: &[Candidate]) {
+        let ahead = self.caller.call_ahead(candidates.iter().take(self.peers_max), network.id());
+        tokio::spawn(async move {
+            tokio::time::sleep(AHEAD_KEPT).await;
+            drop(ahead);
+        });
     }
 
     async fn first_source(&self, network: &Network, resolved: &Resolved) -> Result<FirstSource, FetchError> {

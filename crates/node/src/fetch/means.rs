@@ -18,4 +18,6 @@ pub(crate) struct Means {
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) refresh: Duration,
     pub(crate) patience: Duration,
+    /// The most peers that one content is fetched from.
+    pub(crate) peers_max: usize,
 }

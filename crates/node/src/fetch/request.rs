@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use drizzle_model::{FileKey, Link, PeerId, RelPath};
+use drizzle_model::{Address, FileKey, Link, PeerId, RelPath};
 
 /// What is to be fetched.
 #[derive(Debug, Clone)]
@@ -13,6 +13,16 @@ pub enum What {
     Link(Box<Link>),
     /// What is registered under a name; the newest, if there are several.
     Name(RelPath),
+}
+
+impl What {
+    /// The peers that it names itself.
+    pub(crate) fn named_peers(&self) -> &[Address] {
+        match self {
+            Self::Link(link) => &link.peers,
+            Self::Name(_) => &[],
+        }
+    }
 }
 
 /// Whether names that differ only in letter case are fetched.

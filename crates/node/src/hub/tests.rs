@@ -39,7 +39,7 @@ impl World {
     fn new(has: &[u32]) -> Self {
         let identity = Identity::ephemeral().unwrap();
         let greeter = Greeter { memberships: Memberships::default(), listen_port: None };
-        let caller = Caller { peer: identity.id(), dialer: Dialer::new(&identity), greeter };
+        let caller = Caller::new(identity.id(), Dialer::new(&identity), greeter);
         let limits = Limits { up: RateLimiter::unlimited(), down: RateLimiter::unlimited() };
         let settings = HubSettings {
             peers_max: 8,

@@ -249,6 +249,29 @@ proptest! {
     }
 }
 
+/// Would fail if a refusal were heard as another one, or ended the line.
+#[test]
+fn every_result_goes_there_and_back() {
+    let refusals = [
+        Refusal::Stale { whole: true },
+        Refusal::Stale { whole: false },
+        Refusal::Ended,
+        Refusal::Ahead,
+        Refusal::LongLease,
+        Refusal::NotMine,
+        Refusal::KeyFull,
+        Refusal::PublisherFull,
+        Refusal::Full,
+        Refusal::Unwritable,
+    ];
+    let kept = [true, false].map(|whole| Put::Kept { whole });
+    let all: Vec<Put> = refusals.into_iter().map(Put::Refused).chain(kept).collect();
+    let frame = RingFrame::Message(Message::Answer(CallId(1), Answer::Put(all)));
+    let mut bytes = Vec::new();
+    frame.encode(Space::FULL, &mut bytes);
+    assert_eq!(RingFrame::decode(&bytes[RingFrame::HEAD_LEN..], context(Space::FULL)).unwrap(), frame);
+}
+
 /// Every tag at every length, filled with bytes that are counts, flags and limits.
 #[test]
 fn no_tag_at_any_length_makes_the_reader_panic() {

@@ -176,3 +176,29 @@ fn records_in(frame: &RingFrame) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use drizzle_ring::{Position, Tell};
+
+    use super::*;
+
+    fn member(number: u8) -> Contact {
+        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1);
+        Contact { position: Position::default(), peer: PeerId::from_bytes([number; 32]), address }
+    }
+
+    /// Would fail if who leaves forgot the neighbours that it has no line to, or waited for calls on which nothing is to be said.
+    #[test]
+    fn a_goodbye_waits_for_a_call_that_has_something_to_say() {
+        let mut lines = Lines::default();
+        lines.calls(member(1).peer);
+        assert!(lines.hang_up().is_empty() && !lines.is_calling_anybody());
+        assert!(matches!(lines.say(member(2), Message::Tell(Tell::Quit)), Way::Call));
+        assert!(lines.hang_up().is_empty() && lines.is_calling_anybody());
+        lines.call_failed(&member(2).peer);
+        assert!(!lines.is_calling_anybody());
+    }
+}

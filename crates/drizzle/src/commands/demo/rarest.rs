@@ -11,13 +11,14 @@ use super::stage::{Stage, is, noise, not_seen};
 use crate::exit::Stop;
 use crate::output::Output;
 
-/// 64 chunks.
-const BYTES: usize = 4 << 20;
+/// 128 chunks.
+/// So much that the first requests, made before both holders are known, do not decide what is seen.
+const BYTES: usize = 8 << 20;
 const NAME: &str = "film.bin";
 /// How many chunks the partial holder has when the fetch begins, at the least.
-const HELD: usize = 24;
-/// The partial holder gets a chunk every 130 ms or so, ...
-const CRAWL: &str = "500k";
+const HELD: usize = 48;
+/// The partial holder gets a chunk every 65 ms or so, ...
+const CRAWL: &str = "1M";
 /// ... and whoever fetches is through before that gives it many more, but not before it knows both of them.
 const WALK: &str = "6M";
 /// Enough that the partial holder, which hears a request only between two chunks that it gets itself, always has some.

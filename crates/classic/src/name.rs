@@ -65,7 +65,20 @@ mod tests {
         for good in ["a", "file A.txt", "..a", ".hidden", ".drizzleignore", "名", &"x".repeat(255)] {
             assert!(Name::new(good).is_some(), "{good}");
         }
-        for bad in ["", ".", "..", "a/b", "/a", "../a", "a\\b", "a\0", "a\n", ".Drizzle", ".Drizzle-Part-a", &"x".repeat(256)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "/a",
+            "../a",
+            "a\\b",
+            "a\0",
+            "a\n",
+            ".Drizzle",
+            ".Drizzle-Part-a",
+            &"x".repeat(256),
+        ] {
             assert!(Name::new(bad).is_none(), "{bad}");
         }
     }

@@ -68,7 +68,8 @@ impl Output {
 
     /// Writes a result.
     pub(crate) fn report(&mut self, report: &Report) -> io::Result<()> {
-        let needs_heading = matches!(report, Report::File { .. } | Report::ClassicFile(_)) && !self.has_heading;
+        let needs_heading =
+            matches!(report, Report::File { .. } | Report::ClassicFile(_)) && !self.has_heading;
         let (form, reader) = (self.form, self.reader);
         self.screen.suspend(|| {
             let mut out = io::stdout().lock();

@@ -115,9 +115,6 @@ impl Swarm {
         {
             self.start_upload(now, key, chunk);
         }
-        if self.serve.uploads < self.serve.slots.open() {
-            self.serve.slots.idle();
-        }
         self.watch_places(now);
     }
 

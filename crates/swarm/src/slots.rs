@@ -28,8 +28,6 @@ impl Slots {
         Self { climb, since: Time::ORIGIN, bytes: 0, time: Duration::ZERO, samples: 0 }
     }
 
-    pub(crate) fn idle(&mut self) {}
-
     /// How many uploads may run.
     pub(crate) fn open(&self) -> usize {
         self.climb.number()

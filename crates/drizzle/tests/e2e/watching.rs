@@ -256,9 +256,9 @@ fn beyond_the_systems_limit_changes_are_found_by_looking_and_the_limit_is_named(
         return eprintln!("skipped, since no limit can be set here without touching the machine's own");
     }
     let mut process = Running::start(command);
+    let first = process.until("shared");
     process.until_said("fs.inotify.max_user_watches");
     process.until_said("raise it: sysctl");
-    let first = process.until("shared");
     fs::write(top.join("sub/c"), "found by looking").unwrap();
     let shared = process.until("shared");
     assert_eq!(shared["replaces"], first["hash"]);

@@ -78,7 +78,8 @@ impl Running {
         self.events.last().unwrap().clone()
     }
 
-    /// Waits until a line of stderr holds `text`, unless one did so before: it is in no order with the events.
+    /// Waits until a line of stderr holds `text`, unless one did so before: it is in no order with the events. Events that
+    /// come meanwhile are not waited for any more, so one that may come as early as the text is waited for first.
     pub(crate) fn until_said(&mut self, text: &str) {
         if self.stderr.contains(text) {
             return;

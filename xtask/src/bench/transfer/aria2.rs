@@ -8,8 +8,8 @@ use std::process::Command;
 use super::contestant::{Contestant, Serving, Target};
 use super::nginx::{Nginx, Scheme};
 use crate::bench::program::{self, Missing};
+use crate::stage::Corpus;
 use crate::stage::RunError;
-use crate::stage::{Corpus, Shape};
 
 /// aria2c from nginx.
 #[derive(Debug)]
@@ -31,10 +31,6 @@ impl Contestant for Aria2 {
     fn find(&self) -> Result<String, Missing> {
         let aria2 = program::version("aria2c", &["--version"], "apt-get install aria2")?;
         Ok(format!("{}, {aria2}", Nginx::find(Scheme::Http)?))
-    }
-
-    fn takes(&self, _: Shape) -> bool {
-        true
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {

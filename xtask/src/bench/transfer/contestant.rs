@@ -25,7 +25,9 @@ pub(crate) trait Contestant {
     fn find(&self) -> Result<String, Missing>;
 
     /// Whether it can bring content of that shape in one command.
-    fn takes(&self, shape: Shape) -> bool;
+    fn takes(&self, _shape: Shape) -> bool {
+        true
+    }
 
     /// Starts serving, and returns when a fetch would succeed. `home` is a folder of its own, kept while it serves.
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError>;

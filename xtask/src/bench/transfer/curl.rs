@@ -9,8 +9,8 @@ use std::process::Command;
 use super::contestant::{Contestant, Serving, Target};
 use super::nginx::{self, Nginx, Scheme};
 use crate::bench::program::{self, Missing};
+use crate::stage::Corpus;
 use crate::stage::RunError;
-use crate::stage::{Corpus, Shape};
 
 /// curl from nginx.
 #[derive(Debug)]
@@ -43,10 +43,6 @@ impl Contestant for Curl {
         let curl = program::version("curl", &["--version"], "apt-get install curl")?;
         let short: Vec<&str> = curl.split(' ').take(2).collect();
         Ok(format!("{nginx}, {}", short.join(" ")))
-    }
-
-    fn takes(&self, _: Shape) -> bool {
-        true
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {

@@ -6,9 +6,9 @@ use super::contestant::{Contestant, Serving, Target};
 use crate::bench::port;
 use crate::bench::program::Missing;
 use crate::bench::python;
+use crate::stage::Corpus;
 use crate::stage::RunError;
 use crate::stage::Running;
-use crate::stage::{Corpus, Shape};
 
 /// libtorrent on both sides.
 #[derive(Debug)]
@@ -29,10 +29,6 @@ impl Contestant for Libtorrent {
 
     fn find(&self) -> Result<String, Missing> {
         python::find_libtorrent()
-    }
-
-    fn takes(&self, _: Shape) -> bool {
-        true
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {

@@ -10,9 +10,9 @@ use std::{fs, io};
 use super::contestant::{Contestant, Serving, Target};
 use crate::bench::port;
 use crate::bench::program::{self, Missing};
+use crate::stage::Corpus;
 use crate::stage::RunError;
 use crate::stage::Running;
-use crate::stage::{Corpus, Shape};
 
 /// Between two questions whether the seed has hashed its content.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -36,10 +36,6 @@ impl Contestant for Rqbit {
 
     fn find(&self) -> Result<String, Missing> {
         program::version("rqbit", &["--version"], "cargo install rqbit")
-    }
-
-    fn takes(&self, _: Shape) -> bool {
-        true
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {

@@ -7,9 +7,9 @@ use std::process::Command;
 use super::contestant::{Contestant, Serving, Target};
 use crate::bench::port;
 use crate::bench::program::{self, Missing};
+use crate::stage::Corpus;
 use crate::stage::RunError;
 use crate::stage::Running;
-use crate::stage::{Corpus, Shape};
 
 /// rsync from its daemon.
 #[derive(Debug)]
@@ -31,10 +31,6 @@ impl Contestant for Rsync {
     fn find(&self) -> Result<String, Missing> {
         let version = program::version("rsync", &["--version"], "apt-get install rsync")?;
         Ok(version.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
-    }
-
-    fn takes(&self, _: Shape) -> bool {
-        true
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {

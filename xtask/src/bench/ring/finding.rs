@@ -7,11 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::places::read;
 use super::scale::Scale;
 use super::{places, room};
 use crate::bench::statistics::Summary;
-use crate::bench::transfer::drizzle::Drizzle;
+use crate::bench::transfer::drizzle::{Drizzle, event};
 use crate::stage::{self, Corpus, RunError, Running, Scratch, Shape};
 
 /// One chunk of the smallest size, so that its transfer takes no time that counts.
@@ -30,7 +29,7 @@ pub(super) fn run(drizzle: &Drizzle, scale: Scale) -> Result<Found, RunError> {
     let scratch = room::with(FILE.bytes())?;
     let file = Corpus::write(&scratch.folder("file")?, "small.bin", FILE)?;
     let ring = places::Ring::start(&drizzle.binary, scale.members, &scratch.folder("ring")?)?;
-    let (_tracker, invite) = places::tracker(&drizzle.binary, &scratch.folder("tracker")?)?;
+    let (_tracker, invite) = drizzle.tracker(&scratch.folder("tracker")?)?;
     let by_ring = drizzle.share_in(&file, &scratch.folder("by-ring")?, Some(ring.through(1)))?;
     let by_tracker = drizzle.share_in(&file, &scratch.folder("by-tracker")?, Some(&invite))?;
     // Each time through another member, as far round as the others leave room.
@@ -62,7 +61,7 @@ fn find(
     command.arg("-o").arg(&out);
     let mut running = Running::start(&mut command, &home)?;
     let started = running.started();
-    let is_chunk = |line: &stage::Line| read(&line.text, "chunk").map(|_| line.at);
+    let is_chunk = |line: &stage::Line| event(&line.text, "chunk").map(|_| line.at);
     let first = running.wait_for("fetch a chunk", FOUND_WITHIN, is_chunk)?;
     running.finish()?;
     stage::same(&file.path(), &out.join(&file.name))?;

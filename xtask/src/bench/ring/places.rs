@@ -1,4 +1,4 @@
-//! Where who has what is kept: a ring of processes on loopback, or a tracker.
+//! Where who has what is kept: a ring of processes on loopback.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::bench::transfer::drizzle::event;
 use crate::stage::{RunError, Running};
 
 /// A ring of many is settled in less.
@@ -63,33 +64,16 @@ impl Member {
             command.args(["--join", through]);
         }
         let mut process = Running::start(&mut command, home)?;
-        let listen = process.wait_for_line("join the ring", |line| text(line, "ready", "listen"))?;
+        let listen = process.wait_for_line("join the ring", |line| {
+            Some(event(line, "ready")?["listen"].as_str()?.to_owned())
+        })?;
         Ok(Self { process, place: format!("ring://{listen}") })
     }
 
     fn wait_until_settled(&mut self, near: usize) -> Result<(), RunError> {
         let is_settled = |event: &Value| event["successors"].as_array().is_some_and(|all| all.len() >= near);
         self.process.wait_for("know those after it", SETTLED_WITHIN, |line| {
-            read(&line.text, "neighbours").filter(is_settled).map(drop)
+            event(&line.text, "neighbours").filter(is_settled).map(drop)
         })
     }
-}
-
-/// Starts a tracker; its invite.
-pub(super) fn tracker(binary: &Path, home: &Path) -> Result<(Running, String), RunError> {
-    std::fs::create_dir_all(home).map_err(RunError::disk("create", home))?;
-    let mut command = Command::new(binary);
-    command.args(["tracker", "127.0.0.1", "0", "--json", "--state"]).arg(home.join("state"));
-    let mut tracker = Running::start(&mut command, home)?;
-    let invite = tracker.wait_for_line("tell its invite", |line| text(line, "ready", "invite"))?;
-    Ok((tracker, invite))
-}
-
-/// A line as an event of that kind.
-pub(super) fn read(line: &str, kind: &str) -> Option<Value> {
-    serde_json::from_str(line).ok().filter(|event: &Value| event["event"] == kind)
-}
-
-fn text(line: &str, kind: &str, field: &str) -> Option<String> {
-    Some(read(line, kind)?[field].as_str()?.to_owned())
 }

@@ -7,7 +7,7 @@ use super::places;
 use crate::bench::program::Missing;
 use crate::bench::transfer::contestant::{Contestant, Serving, Target};
 use crate::bench::transfer::drizzle::Drizzle;
-use crate::stage::{Corpus, RunError, Shape};
+use crate::stage::{Corpus, RunError};
 
 /// Found through a ring.
 pub(super) struct ByRing {
@@ -33,10 +33,6 @@ impl Contestant for ByRing {
 
     fn find(&self) -> Result<String, Missing> {
         self.drizzle.find()
-    }
-
-    fn takes(&self, _: Shape) -> bool {
-        true
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
@@ -65,12 +61,8 @@ impl Contestant for ByTracker {
         self.0.find()
     }
 
-    fn takes(&self, _: Shape) -> bool {
-        true
-    }
-
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
-        let (tracker, invite) = places::tracker(&self.0.binary, home)?;
+        let (tracker, invite) = self.0.tracker(home)?;
         let shared = self.0.share_in(corpus, &own_home(home)?, Some(&invite))?;
         let fetch = fetch(&self.0, corpus, &invite);
         Ok(Serving { beside: vec![tracker], ..Serving::by(shared.running, fetch) })

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::contestant::{Contestant, Serving, Target};
 use crate::bench::program::{self, Missing};
+use crate::stage::Corpus;
 use crate::stage::RunError;
 use crate::stage::Running;
-use crate::stage::{Corpus, Shape};
 
 /// The binary under test.
 #[derive(Debug, Clone)]
@@ -57,6 +57,17 @@ impl Drizzle {
         Ok(Shared { ready_after: running.age(), running, link })
     }
 
+    /// Starts a tracker with a folder of its own; its invite.
+    pub(crate) fn tracker(&self, home: &Path) -> Result<(Running, String), RunError> {
+        let mut command = Command::new(&self.binary);
+        command.args(["tracker", "127.0.0.1", "0", "--json", "--state"]).arg(home.join("state"));
+        let mut tracker = Running::start(&mut command, home)?;
+        let invite = tracker.wait_for_line("print the event `ready` with an invite", |line| {
+            Some(event(line, "ready")?["invite"].as_str()?.to_owned())
+        })?;
+        Ok((tracker, invite))
+    }
+
     /// The command that fetches a link, in a state folder of its own.
     pub(crate) fn fetch(&self, link: String) -> impl Fn(&Target) -> Command + 'static {
         let binary = self.binary.clone();
@@ -90,14 +101,15 @@ impl Contestant for Drizzle {
             .ok_or(Missing { program: "drizzle", how_to_get: "cargo build --release" })
     }
 
-    fn takes(&self, _: Shape) -> bool {
-        true
-    }
-
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
         let shared = self.share(corpus, home)?;
         Ok(Serving::by(shared.running, self.fetch(shared.link)))
     }
+}
+
+/// A line as an event of that kind.
+pub(crate) fn event(line: &str, kind: &str) -> Option<Value> {
+    serde_json::from_str(line).ok().filter(|event: &Value| event["event"] == kind)
 }
 
 /// What of the two events has come, in whichever order.
@@ -117,6 +129,19 @@ impl Seen {
             _ => {}
         }
         self.link.clone().filter(|_| self.ready)
+    }
+}
+
+#[cfg(test)]
+impl Drizzle {
+    /// A script in its place. Another process writes it: were it open here while another test starts a program, that one would
+    /// inherit it, and what is open for writing cannot be run.
+    pub(crate) fn stand_in(scratch: &crate::stage::Scratch, script: &str) -> Self {
+        let binary = scratch.path().join("drizzle");
+        let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+        let written = Command::new("sh").args(["-c", write]).arg(&binary).arg(script).status();
+        assert!(written.unwrap().success());
+        Self { binary }
     }
 }
 

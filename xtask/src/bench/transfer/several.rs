@@ -1,15 +1,11 @@
 //! Drizzle with four sources: a tracker, four processes that share the same file, and `drizzle get LINK`.
 
 use std::path::Path;
-use std::process::Command;
-
-use serde_json::Value;
 
 use super::contestant::{Contestant, Serving};
 use super::drizzle::Drizzle;
 use crate::bench::program::Missing;
 use crate::stage::RunError;
-use crate::stage::Running;
 use crate::stage::{Corpus, Shape};
 
 const SOURCES: usize = 4;
@@ -41,7 +37,7 @@ impl Contestant for Several {
     }
 
     fn serve(&self, corpus: &Corpus, home: &Path) -> Result<Serving, RunError> {
-        let (tracker, invite) = self.tracker(home)?;
+        let (tracker, invite) = self.0.tracker(home)?;
         let sources = (1..=SOURCES).map(|number| {
             let home = home.join(format!("source-{number}"));
             std::fs::create_dir_all(&home).map_err(RunError::disk("create", &home))?;
@@ -52,19 +48,5 @@ impl Contestant for Several {
         let beside = sources.into_iter().map(|source| source.running).chain([tracker]).collect();
         let serving = Serving::by(first.running, self.0.fetch(first.link));
         Ok(Serving { beside, ..serving })
-    }
-}
-
-impl Several {
-    /// Starts the tracker that all four tell of themselves; its invite.
-    fn tracker(&self, home: &Path) -> Result<(Running, String), RunError> {
-        let mut command = Command::new(&self.0.binary);
-        command.args(["tracker", "127.0.0.1", "0", "--json", "--state"]).arg(home.join("tracker"));
-        let mut tracker = Running::start(&mut command, home)?;
-        let invite = tracker.wait_for_line("print the event `ready` with an invite", |line| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            Some(event["invite"].as_str()?.to_owned()).filter(|_| event["event"] == "ready")
-        })?;
-        Ok((tracker, invite))
     }
 }

@@ -1,9 +1,10 @@
 //! Benchmarks: Drizzle beside the programs that people use today, in one run on one machine.
 //!
 //! A benchmark is a module here; what they all need stands beside: the programs that may be here, statistics, the
-//! description of the machine, and the page that figures are written to.
+//! description of the machine, the page that figures are written to, and the options that all of them have.
 
 mod machine;
+mod options;
 mod page;
 mod port;
 mod program;

@@ -41,6 +41,17 @@ pub(crate) fn with_part(page: Option<&str>, name: &str, content: &str) -> String
     }
 }
 
+/// A benchmark's part: its title, a warning where it was no more than a look at something smaller, and its sections.
+pub(crate) fn part(
+    title: &str,
+    quick_look: Option<&str>,
+    sections: impl IntoIterator<Item = String>,
+) -> String {
+    let warn = |what| format!("**A quick look {what}: not the figures that are asked for.**\n");
+    let opening = [format!("## {title}\n")].into_iter().chain(quick_look.map(warn));
+    opening.chain(sections).map(|section| section + "\n").collect()
+}
+
 /// The head of a column, which says how its cells are aligned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column<'a> {
@@ -81,6 +92,17 @@ mod tests {
         assert_eq!(third, noted.replace("old", "new"));
         assert!(
             third.starts_with("# Benchmarks\n") && third.contains("Our notes.") && third.contains("other")
+        );
+    }
+
+    #[test]
+    fn a_quick_look_says_so_below_its_title() {
+        let sections = || ["one\n".to_owned(), "two\n".to_owned()];
+        assert_eq!(part("Ring", None, sections()), "## Ring\n\none\n\ntwo\n\n");
+        let quick = "**A quick look at less: not the figures that are asked for.**";
+        assert_eq!(
+            part("Ring", Some("at less"), sections()),
+            format!("## Ring\n\n{quick}\n\none\n\ntwo\n\n")
         );
     }
 

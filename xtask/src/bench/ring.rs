@@ -17,25 +17,18 @@ use report::Results;
 use scale::Scale;
 use sides::{ByRing, ByTracker};
 
+use super::machine;
 use super::transfer::contestant::Contestant;
 use super::transfer::drizzle::Drizzle;
 use super::transfer::race;
-use super::{machine, page, subject};
 use crate::stage::{Corpus, RunError, Shape, leftovers};
 
 /// Measures, and writes the page, or prints the part where the run was not a full one.
 pub(crate) fn run(options: &Options) -> Result<(), RunError> {
     leftovers::watch()?;
-    let binary = options.drizzle.clone().map_or_else(subject::build, Ok)?;
-    let results = measure(&Drizzle { binary }, options.scale(), options.is_quick())?;
-    let part = report::write(&results);
-    match options.page() {
-        Some(path) => page::write_part(path, "ring", &part),
-        None => {
-            println!("{part}");
-            Ok(())
-        }
-    }
+    let binary = options.ends.binary()?;
+    let results = measure(&Drizzle { binary }, options.scale(), options.quick)?;
+    options.ends.publish("ring", &report::write(&results), !options.quick)
 }
 
 fn measure(drizzle: &Drizzle, scale: Scale, is_quick: bool) -> Result<Results, RunError> {
@@ -55,8 +48,6 @@ fn measure(drizzle: &Drizzle, scale: Scale, is_quick: bool) -> Result<Results, R
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
     use crate::stage::Scratch;
 
@@ -80,13 +71,9 @@ esac
     #[test]
     fn both_parts_are_measured_on_both_sides() {
         let scratch = Scratch::on_disk(&std::env::temp_dir(), 1 << 20).unwrap();
-        let binary = scratch.path().join("drizzle");
-        // Another process writes it: what is open for writing anywhere cannot be run.
-        let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
-        let written = Command::new("sh").args(["-c", write]).arg(&binary).arg(STAND_IN).status();
-        assert!(written.unwrap().success());
+        let drizzle = Drizzle::stand_in(&scratch, STAND_IN);
         let scale = Scale { members: 4, finds: 2, few: 4, bytes: 300_001, runs: 2 };
-        let results = measure(&Drizzle { binary }, scale, true).unwrap();
+        let results = measure(&drizzle, scale, true).unwrap();
         assert!(results.found.ring.max >= results.found.ring.median);
         let keys: Vec<_> = results.race.iter().map(|entry| (entry.key, entry.outcome.is_ok())).collect();
         assert_eq!(keys, [("ring", true), ("tracker", true)], "{:?}", results.race);

@@ -20,7 +20,7 @@ pub(crate) use options::Options;
 use report::{Results, Yardstick};
 use scale::{PACE, READY_WITHIN};
 
-use super::{machine, page, subject, usage};
+use super::{machine, subject, usage};
 use crate::stage::{RunError, Running, Scratch, leftovers};
 
 /// Room for the catalogue, and for what a database leaves free in it.
@@ -37,16 +37,10 @@ struct Tracker {
 /// Measures, and writes the page, or prints the part where the run was not a full one.
 pub(crate) fn run(options: &Options) -> Result<(), RunError> {
     leftovers::watch()?;
-    let binary = options.drizzle.clone().map_or_else(subject::build, Ok)?;
+    let binary = options.ends.binary()?;
     let generator = Generator::find(options.generator.as_deref())?;
     let part = report::write(&measure(&binary, &generator, options)?);
-    match options.page() {
-        Some(path) => page::write_part(path, "tracker", &part),
-        None => {
-            println!("{part}");
-            Ok(())
-        }
-    }
+    options.ends.publish("tracker", &part, !options.quick)
 }
 
 fn measure(binary: &Path, generator: &Generator, options: &Options) -> Result<Results, RunError> {
@@ -81,7 +75,7 @@ fn measure(binary: &Path, generator: &Generator, options: &Options) -> Result<Re
     Ok(Results {
         machine,
         scale,
-        is_quick: options.is_quick(),
+        is_quick: options.quick,
         memory_empty,
         memory_full,
         prepared,

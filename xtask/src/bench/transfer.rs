@@ -18,6 +18,7 @@ mod rqbit;
 mod rsync;
 mod several;
 mod size;
+pub(super) mod standings;
 mod start;
 
 use std::fs;
@@ -29,29 +30,18 @@ use report::Results;
 use size::Size;
 
 use super::tables::Participant;
-use super::{machine, page, subject};
+use super::{machine, subject};
 use crate::stage::{Corpus, RunError, Scratch, leftovers};
 
 /// Runs all scenarios, and writes the page, or prints the part where the run was not a full one.
 pub(crate) fn run(options: &Options) -> Result<(), RunError> {
     leftovers::watch()?;
-    let binary = match &options.drizzle {
-        Some(binary) => binary.clone(),
-        None => subject::build()?,
-    };
-    let drizzle = Drizzle { binary };
+    let drizzle = Drizzle { binary: options.ends.binary()? };
     let all = everyone(&drizzle);
     let chosen: Vec<&dyn Contestant> =
         all.iter().map(Box::as_ref).filter(|one| options.chooses(one.key())).collect();
     let results = measure(&drizzle, &chosen, options.size(), options.runs())?;
-    let part = report::write(&results);
-    match options.page() {
-        Some(path) => page::write_part(path, "transfer", &part),
-        None => {
-            println!("{part}");
-            Ok(())
-        }
-    }
+    options.ends.publish("transfer", &report::write(&results), options.is_full())
 }
 
 fn everyone(drizzle: &Drizzle) -> Vec<Box<dyn Contestant>> {
@@ -130,9 +120,6 @@ fn say(what: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::process::Command;
-
     use super::*;
     use crate::stage::RunError;
     use crate::stage::Shape;
@@ -146,20 +133,6 @@ share) echo '{"event":"ready"}'; echo '{"event":"shared","link":"drizzle:?'"$2"'
 get) cp -r "${2#drizzle:?}" "$4"; case $2 in */lie/*) truncate -s -1 "$4"/* ;; esac ;;
 esac
 "#;
-
-    fn stand_in(scratch: &Scratch) -> Drizzle {
-        let binary = scratch.path().join("drizzle");
-        write_program(&binary, STAND_IN);
-        Drizzle { binary }
-    }
-
-    /// Another process writes it: were it open here while another test starts a program, that one would inherit it, and what
-    /// is open for writing cannot be run.
-    fn write_program(path: &Path, text: &str) {
-        let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
-        let written = Command::new("sh").args(["-c", write]).arg(path).arg(text).status();
-        assert!(written.unwrap().success());
-    }
 
     fn scratch() -> Scratch {
         Scratch::on_disk(&std::env::temp_dir(), 1 << 20).unwrap()
@@ -175,7 +148,7 @@ esac
         ];
         let corpora =
             shapes.map(|(name, shape)| Corpus::write(&scratch.folder(name).unwrap(), name, shape).unwrap());
-        let all = everyone(&stand_in(&scratch));
+        let all = everyone(&Drizzle::stand_in(&scratch, STAND_IN));
         for contestant in &all {
             if let Err(missing) = contestant.find() {
                 eprintln!("skipped: {missing}");
@@ -198,7 +171,7 @@ esac
         let scratch = scratch();
         let corpus =
             Corpus::write(&scratch.folder("lie").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
-        let drizzle = stand_in(&scratch);
+        let drizzle = Drizzle::stand_in(&scratch, STAND_IN);
         let entries = race::run(&[&drizzle], &corpus, &scratch, 1);
         assert!(
             entries[0].outcome.as_ref().unwrap_err().contains("4999 bytes, sent were 5000"),
@@ -211,7 +184,7 @@ esac
         let scratch = scratch();
         let corpus =
             Corpus::write(&scratch.folder("file").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
-        let drizzle = stand_in(&scratch);
+        let drizzle = Drizzle::stand_in(&scratch, STAND_IN);
         let needs = memory::run(&[&drizzle], &corpus, &scratch);
         let peaks = needs[0].outcome.as_ref().unwrap();
         assert!(peaks.sender > 100_000 && peaks.receiver > 100_000, "{peaks:?}");
@@ -224,9 +197,8 @@ esac
         let scratch = scratch();
         let corpus =
             Corpus::write(&scratch.folder("file").unwrap(), "file.bin", Shape::File { bytes: 5000 }).unwrap();
-        let drizzle = stand_in(&scratch);
-        let text = "#!/bin/sh\necho '{\"event\":\"error\",\"message\":\"port taken\"}'; exit 1\n";
-        write_program(&drizzle.binary, text);
+        let refuses = "#!/bin/sh\necho '{\"event\":\"error\",\"message\":\"port taken\"}'; exit 1\n";
+        let drizzle = Drizzle::stand_in(&scratch, refuses);
         let failed = drizzle.share(&corpus, scratch.path()).unwrap_err();
         assert!(
             matches!(failed, RunError::Ended { .. }) && failed.to_string().contains("port taken"),

@@ -1,6 +1,5 @@
 //! The part of the page that `bench ring` writes: the figures, and what was to be reached.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::finding::Found;
@@ -10,6 +9,7 @@ use crate::bench::page::Column::{Figure, Text};
 use crate::bench::statistics::Summary;
 use crate::bench::tables::{self, Target};
 use crate::bench::transfer::race::Entry;
+use crate::bench::transfer::standings;
 
 const FIRST_BYTE_MAX: Duration = Duration::from_millis(300);
 /// The ring finds and the swarm moves, so both take the same; the rest is what medians of a few runs differ by.
@@ -30,10 +30,6 @@ pub(crate) struct Results {
 /// The whole part, in Markdown.
 pub(crate) fn write(results: &Results) -> String {
     let Results { scale: Scale { members, finds, few, runs, .. }, version, .. } = results;
-    let mut text = String::from("## Ring: in the tracker's place\n\n");
-    if results.is_quick {
-        text.push_str("**A quick look at a small ring: not the figures that are asked for.**\n\n");
-    }
     let opening = format!(
         "Real processes of {version} on loopback, memory to memory. First chunk: from the start of `get` with a link that holds a \
          hash and no place, in a state folder of its own, to the first chunk that was verified, a file of 64 KiB; {finds} counted \
@@ -46,18 +42,9 @@ pub(crate) fn write(results: &Results) -> String {
         tables::machine(&results.machine),
         format!("### What was to be reached\n\n{}", targets(results)),
         format!("### Until the first chunk\n\n{}", first_chunk(results)),
-        format!("### One file of {} MiB\n\n{}", results.scale.bytes >> 20, large_file(results)),
+        format!("### One file of {} MiB\n\n{}", results.scale.bytes >> 20, large_file(&results.race)),
     ];
-    for part in parts {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{part}");
-    }
-    text
-}
-
-fn wall(results: &Results, key: &str) -> Option<Summary> {
-    let entry = results.race.iter().find(|entry| entry.key == key)?;
-    entry.outcome.as_ref().ok().map(|figures| figures.wall)
+    page::part("Ring: in the tracker's place", results.is_quick.then_some("at a small ring"), parts)
 }
 
 fn targets(results: &Results) -> String {
@@ -68,7 +55,6 @@ fn targets(results: &Results) -> String {
         unit: " ms",
         measured: Some(millis(measured)),
     };
-    let times = wall(results, "ring").zip(wall(results, "tracker")).map(|(ring, other)| ring.ratio_to(other));
     tables::targets(&[
         first("median", results.found.ring.median),
         first("slowest", results.found.ring.max),
@@ -76,7 +62,7 @@ fn targets(results: &Results) -> String {
             what: "large file over the ring, times with a tracker".into(),
             limit: TIMES_TRACKER_MAX,
             unit: "",
-            measured: times,
+            measured: standings::ratio(&results.race, "ring", "tracker"),
         },
     ])
 }
@@ -93,30 +79,8 @@ fn first_chunk(results: &Results) -> String {
     page::table(&[Text("found by"), Figure("median ms"), Figure("min ms"), Figure("max ms")], &rows)
 }
 
-fn large_file(results: &Results) -> String {
-    let figures = ["median s", "min s", "max s", "times the tracker", "sender CPU s", "receiver CPU s"];
-    let head = [vec![Text("how")], figures.map(Figure).to_vec()].concat();
-    let rows: Vec<_> = results.race.iter().map(|entry| row(results, entry, head.len())).collect();
-    page::table(&head, &rows)
-}
-
-fn row(results: &Results, entry: &Entry, columns: usize) -> Vec<String> {
-    let figures = match &entry.outcome {
-        Ok(figures) => figures,
-        Err(reason) => return tables::failed(&[entry.name], reason, columns),
-    };
-    let times = wall(results, "tracker")
-        .map_or_else(|| "-".to_owned(), |tracker| format!("{:.2}", figures.wall.ratio_to(tracker)));
-    let Summary { median, min, max } = figures.wall;
-    vec![
-        entry.name.to_owned(),
-        tables::seconds(median),
-        tables::seconds(min),
-        tables::seconds(max),
-        times,
-        tables::seconds(figures.sender_cpu),
-        tables::seconds(figures.receiver_cpu),
-    ]
+fn large_file(race: &[Entry]) -> String {
+    standings::table(race, &[("how", |entry| entry.name)], "tracker", "the tracker")
 }
 
 fn millis(duration: Duration) -> f64 {

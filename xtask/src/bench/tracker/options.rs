@@ -1,12 +1,11 @@
 //! What can be asked of `cargo xtask bench tracker`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::scale::Scale;
-
-const PAGE: &str = "docs/benchmarks.md";
+use crate::bench::options::Ends;
 
 const FULL: Scale =
     Scale { peers: 100_000, files_each: 100, files: 1_000_000, connections: 64, seconds: 10, pages: 200 };
@@ -18,29 +17,16 @@ const QUICK: Scale =
 pub(crate) struct Options {
     /// A fiftieth of the peers: a look at whether all of it works
     #[arg(long)]
-    quick: bool,
-    /// Measure this binary instead of building one
-    #[arg(long, value_name = "PATH")]
-    pub(super) drizzle: Option<PathBuf>,
+    pub(super) quick: bool,
     /// Use this load generator instead of building one
     #[arg(long, value_name = "PATH")]
     pub(super) generator: Option<PathBuf>,
-    /// Write to this page, whatever kind of run it is
-    #[arg(long, value_name = "PATH")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) ends: Ends,
 }
 
 impl Options {
     pub(super) fn scale(&self) -> Scale {
         if self.quick { QUICK } else { FULL }
-    }
-
-    pub(super) fn is_quick(&self) -> bool {
-        self.quick
-    }
-
-    pub(super) fn page(&self) -> Option<&Path> {
-        let is_full = !self.quick && self.drizzle.is_none();
-        self.output.as_deref().or_else(|| is_full.then_some(Path::new(PAGE)))
     }
 }

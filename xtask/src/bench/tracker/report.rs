@@ -1,6 +1,5 @@
 //! The part of the page that `bench tracker` writes: the figures, and what was to be reached.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::load::Figures;
@@ -46,10 +45,6 @@ pub(crate) struct Yardstick {
 /// The whole part, in Markdown.
 pub(crate) fn write(results: &Results) -> String {
     let Results { scale: Scale { peers, files_each, files, connections, seconds, .. }, .. } = results;
-    let mut text = String::from("## Tracker: a hundred thousand peers\n\n");
-    if results.is_quick {
-        text.push_str("**A quick look with few peers: not the figures that are asked for.**\n\n");
-    }
     let opening = format!(
         "One `drizzle tracker` with its catalogue on the disk: {peers} peers, each with {files_each} files of {files} \
          different ones. The load comes from {connections} connections on the same machine, on the same cores: each is one more peer with its \
@@ -63,11 +58,7 @@ pub(crate) fn write(results: &Results) -> String {
         format!("### Requests\n\n{}", requests(results)),
         restart(results),
     ];
-    for part in parts {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{part}");
-    }
-    text
+    page::part("Tracker: a hundred thousand peers", results.is_quick.then_some("with few peers"), parts)
 }
 
 fn targets(results: &Results) -> String {

@@ -1,12 +1,10 @@
 //! What can be asked of `cargo xtask bench transfer`.
 
-use std::path::{Path, PathBuf};
-
 use clap::Args;
 
 use super::size::Size;
+use crate::bench::options::Ends;
 
-const PAGE: &str = "docs/benchmarks.md";
 const RUNS_FULL: u32 = 7;
 const RUNS_QUICK: u32 = 3;
 
@@ -22,12 +20,8 @@ pub(crate) struct Options {
     /// Only these: drizzle, drizzle4, http, https, rsync, aria2, rqbit, libtorrent
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     only: Vec<String>,
-    /// Measure this binary instead of building one
-    #[arg(long, value_name = "PATH")]
-    pub(super) drizzle: Option<PathBuf>,
-    /// Write to this page, whatever kind of run it is
-    #[arg(long, value_name = "PATH")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) ends: Ends,
 }
 
 impl Options {
@@ -43,8 +37,8 @@ impl Options {
         self.only.is_empty() || self.only.iter().any(|chosen| chosen == key)
     }
 
-    pub(super) fn page(&self) -> Option<&Path> {
-        let is_full = !self.quick && self.only.is_empty() && self.drizzle.is_none();
-        self.output.as_deref().or_else(|| is_full.then_some(Path::new(PAGE)))
+    /// Whether everyone took part, with all of the content.
+    pub(super) fn is_full(&self) -> bool {
+        !self.quick && self.only.is_empty()
     }
 }

@@ -1,10 +1,9 @@
 //! The part of the page that `bench transfer` writes: who took part, the figures, and what was to be reached.
 
-use std::fmt::Write;
-
 use super::memory::Need;
 use super::race::Entry;
 use super::size::Size;
+use super::standings::{self, About, ratio};
 use super::start::FirstStart;
 use crate::bench::page;
 use crate::bench::page::Column::{Figure, Text};
@@ -44,10 +43,6 @@ pub(crate) struct Results {
 /// The whole part, in Markdown.
 pub(crate) fn write(results: &Results) -> String {
     let (file, folder) = (mebibytes(results.size.file().bytes()), results.size.folder().bytes() / 4096);
-    let mut text = String::from("## Transfer: one sender, one receiver\n\n");
-    if results.size == Size::Quick {
-        text.push_str("**A quick look with little content: not the figures that are asked for.**\n\n");
-    }
     let parts = [
         format!(
             "Loopback, memory to memory, {} counted runs of each in turn after one that was compared byte for byte. \
@@ -63,34 +58,15 @@ pub(crate) fn write(results: &Results) -> String {
         format!("### Peak memory, MiB\n\n{}", memory(results)),
     ];
     let starts = starts(results).map(|starts| format!("### Until a share is ready\n\n{starts}"));
-    for part in parts.into_iter().chain(starts) {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{part}");
-    }
-    text
+    let quick_look = (results.size == Size::Quick).then_some("with little content");
+    page::part("Transfer: one sender, one receiver", quick_look, parts.into_iter().chain(starts))
 }
 
 fn race(entries: &[Entry], yardstick: &str) -> String {
     let against = entries.iter().find(|entry| entry.key == yardstick);
-    let reference = against.and_then(|entry| entry.outcome.as_ref().ok()).map(|figures| figures.wall);
-    let rows = entries.iter().map(|entry| match &entry.outcome {
-        Ok(figures) => vec![
-            entry.name.to_owned(),
-            entry.protection.to_owned(),
-            seconds(figures.wall.median),
-            seconds(figures.wall.min),
-            seconds(figures.wall.max),
-            reference
-                .map_or_else(|| "-".into(), |reference| format!("{:.2}", figures.wall.ratio_to(reference))),
-            seconds(figures.sender_cpu),
-            seconds(figures.receiver_cpu),
-        ],
-        Err(reason) => failed(&[entry.name, entry.protection], reason, 8),
-    });
-    let ratio = format!("times {}", against.map_or(yardstick, |entry| entry.name));
-    let figures = ["median s", "min s", "max s", &ratio, "sender CPU s", "receiver CPU s"].map(Figure);
-    let head = [&[Text("program"), Text("protection")][..], &figures].concat();
-    page::table(&head, &rows.collect::<Vec<_>>())
+    let called = against.map_or(yardstick, |entry| entry.name);
+    let about: [About; 2] = [("program", |entry| entry.name), ("protection", |entry| entry.protection)];
+    standings::table(entries, &about, yardstick, called)
 }
 
 fn memory(results: &Results) -> String {
@@ -187,14 +163,6 @@ fn targets(results: &Results) -> String {
         },
     ];
     tables::targets(&targets)
-}
-
-/// The time of one program as a multiple of another's.
-fn ratio(entries: &[Entry], of: &str, against: &str) -> Option<f64> {
-    let wall = |key: &str| {
-        entries.iter().find(|entry| entry.key == key)?.outcome.as_ref().ok().map(|figures| figures.wall)
-    };
-    Some(wall(of)?.ratio_to(wall(against)?))
 }
 
 fn worst_peak(need: Option<&Need>) -> Option<f64> {

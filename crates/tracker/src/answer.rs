@@ -169,18 +169,20 @@ impl TryFrom<JoinedDto> for Membership {
     }
 }
 
-/// Reads the page of a listing behind `after`. The next page must begin further on: whoever reads to the end would
-/// otherwise be led in a circle.
+/// Reads the page of a listing behind `after`.
 pub(crate) fn listing(dto: FilesDto, after: Option<&Cursor>) -> Result<Listing, AnswerError> {
     let listed = dto.files.into_iter().map(|file| {
         Ok(Listed { key: file.key.try_into()?, mtime: file.mtime.try_into()?, peers: file.peers })
     });
     let files = listed.collect::<Result<_, ShapeError>>()?;
     let next = dto.next.as_deref().map(Cursor::from_text).transpose()?;
-    if next.is_some() && next.as_ref() <= after {
-        return Err(AnswerError::Circle);
-    }
+    check_next(next.as_ref(), after)?;
     Ok(Listing { files, next, version: dto.version })
+}
+
+/// The page behind the one behind `after` must begin further on: whoever reads a listing to its end would otherwise be led in a circle.
+fn check_next<T: Ord + ?Sized>(next: Option<&T>, after: Option<&T>) -> Result<(), AnswerError> {
+    if next.is_some() && next <= after { Err(AnswerError::Circle) } else { Ok(()) }
 }
 
 /// Reads the answer of a tracker that was reached at `tracker`, if over a network.

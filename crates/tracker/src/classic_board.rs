@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drizzle_classic::{Board, Dialect, Stamp};
-use drizzle_directory::limits::{PAGE_FILES_MAX, PAGE_SCAN_MAX, PAGE_STEPS_MAX};
+use drizzle_directory::limits::{PAGE_SCAN_MAX, PAGE_STEPS_MAX};
 use drizzle_model::{Mtime, Time};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -74,9 +74,9 @@ impl ClassicBoard {
     }
 }
 
-/// The files that are looked for, behind a name. Like a page of the directory it ends when enough names were looked at.
+/// The files that are looked for, behind a name, and at most so many. Like a page of the directory it ends when enough names were
+/// looked at.
 pub(crate) fn page(board: &Board, search: &Search, after: Option<&str>, files_max: usize) -> ClassicPage {
-    let files_max = files_max.clamp(1, PAGE_FILES_MAX);
     let filter = search.filter();
     let mut page = ClassicPage { files: Vec::new(), next: None };
     let mut steps = 0;

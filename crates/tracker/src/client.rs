@@ -170,7 +170,7 @@ impl Client {
 
     /// A part of the list of all files that can be fetched (S0.2).
     pub async fn files(&self, after: Option<&Cursor>, limit: usize) -> Result<Listing, ClientError> {
-        let query = [("after", after.map(Cursor::to_text)), ("limit", Some(limit.to_string()))];
+        let query = part(None, after.map(Cursor::to_text), limit);
         let files: api::FilesDto = self.call(Call::get(path::FILES, &query)).await?.read()?;
         Ok(answer::listing(files, after)?)
     }
@@ -182,13 +182,7 @@ impl Client {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Listing, ClientError> {
-        let query = [
-            ("q", Some(search.pattern.clone())),
-            ("match", Some(api::MatchDto::from(search.manner).as_str().to_owned())),
-            ("fold", Some(search.is_folded.to_string())),
-            ("after", after.map(Cursor::to_text)),
-            ("limit", Some(limit.to_string())),
-        ];
+        let query = part(Some(search), after.map(Cursor::to_text), limit);
         let files: api::FilesDto = self.call(Call::get(path::SEARCH, &query)).await?.read()?;
         Ok(answer::listing(files, after)?)
     }
@@ -205,14 +199,7 @@ impl Client {
         after: Option<&str>,
         limit: usize,
     ) -> Result<ClassicListing, ClientError> {
-        let of_search = |search: &Search| api::MatchDto::from(search.manner).as_str().to_owned();
-        let query = [
-            ("q", search.map(|search| search.pattern.clone())),
-            ("match", search.map(of_search)),
-            ("fold", search.map(|search| search.is_folded.to_string())),
-            ("after", after.map(str::to_owned)),
-            ("limit", Some(limit.to_string())),
-        ];
+        let query = part(search, after.map(str::to_owned), limit);
         let files: api::ClassicFilesDto = self.call(Call::get(path::CLASSIC_FILES, &query)).await?.read()?;
         Ok(answer::classic::listing(files, after)?)
     }
@@ -326,6 +313,18 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client").field("invite", self.invite()).finish_non_exhaustive()
     }
+}
+
+/// What is asked of a listing: which files, and which part of them.
+fn part(search: Option<&Search>, after: Option<String>, limit: usize) -> [(&'static str, Option<String>); 5] {
+    let manner = search.map(|search| api::MatchDto::from(search.manner).as_str());
+    [
+        ("q", search.map(|search| search.pattern.clone())),
+        ("match", manner.map(str::to_owned)),
+        ("fold", search.map(|search| search.is_folded.to_string())),
+        ("after", after),
+        ("limit", Some(limit.to_string())),
+    ]
 }
 
 impl Call {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use drizzle_classic::{Dialect, Name};
 use drizzle_model::Mtime;
 
-use super::{AnswerError, reached};
+use super::{AnswerError, check_next, reached};
 use crate::api::{ClassicFilesDto, ClassicHolderDto, ClassicLocatedDto};
 use crate::limits::CLASSIC_HOLDERS_MAX;
 
@@ -47,16 +47,14 @@ pub struct ClassicHolder {
     pub dialect: Dialect,
 }
 
-/// Reads the page behind `after`. The next page must begin further on, as in every listing.
+/// Reads the page behind `after`.
 pub(crate) fn listing(dto: ClassicFilesDto, after: Option<&str>) -> Result<ClassicListing, AnswerError> {
     let listed = dto.files.into_iter().map(|file| {
         let name = Name::new(&file.name).ok_or(AnswerError::ClassicName(file.name))?;
         Ok(ClassicListed { name, mtime: file.mtime.try_into()?, peers: file.peers })
     });
     let files = listed.collect::<Result<_, AnswerError>>()?;
-    if dto.next.is_some() && dto.next.as_deref() <= after {
-        return Err(AnswerError::Circle);
-    }
+    check_next(dto.next.as_deref(), after)?;
     Ok(ClassicListing { files, next: dto.next })
 }
 

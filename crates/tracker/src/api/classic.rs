@@ -6,6 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{MatchDto, MtimeDto};
 
+// `SearchQuery` has most of these fields as well. They cannot be shared: of a flattened value serde neither refuses what is not known nor
+// reads numbers from a query.
 /// Which of the files of classic peers, and which part of them.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

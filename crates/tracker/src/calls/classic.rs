@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use drizzle_directory::limits::PAGE_FILES_MAX;
 
-use super::questions::{search_of, seed};
+use super::questions::{at_most, search_of, seed};
 use crate::api::{self, path};
 use crate::asker::{Asker, Reader};
 use crate::classic_board::{ClassicFile, ClassicHolders, ClassicPage, holders, page};
@@ -34,7 +34,7 @@ pub(crate) async fn classic_files(
     let Some(board) = tracker.classic_board() else {
         return Ok(Json(api::ClassicFilesDto { files: Vec::new(), next: None }));
     };
-    let (after, files_max) = (query.after, query.limit.map_or(PAGE_FILES_MAX, |limit| limit as usize));
+    let (after, files_max) = (query.after, at_most(query.limit, PAGE_FILES_MAX));
     let now = tracker.clock.now();
     let page = board.ask(now, move |board| page(board, &search, after.as_deref(), files_max)).await?;
     Ok(Json(page_dto(page)))

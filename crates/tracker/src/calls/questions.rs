@@ -58,6 +58,11 @@ pub(super) fn search_of(pattern: String, manner: api::MatchDto, is_folded: bool)
     Ok(Search { pattern, manner: manner.into(), is_folded })
 }
 
+/// How many things an answer may hold: what was asked for, but one at least, and never more than `most`.
+pub(super) fn at_most(limit: Option<u32>, most: usize) -> usize {
+    limit.map_or(most, |limit| (limit as usize).clamp(1, most))
+}
+
 fn page(
     tracker: &Tracker,
     filter: &Filter,
@@ -66,8 +71,8 @@ fn page(
 ) -> Answer<api::FilesDto> {
     let after = after.map(api::Cursor::from_text).transpose().map_err(Problem::malformed)?;
     let after = after.as_ref().map(|cursor| &cursor.0);
-    let files_max = limit.map_or(PAGE_FILES_MAX, |limit| limit as usize);
-    Ok(Json((&tracker.catalogue.list(filter, after, files_max)).into()))
+    let page = tracker.catalogue.list(filter, after, at_most(limit, PAGE_FILES_MAX));
+    Ok(Json((&page).into()))
 }
 
 /// Who has a content, and which chunks of it: the newest content first, its least busy holders first.
@@ -126,7 +131,6 @@ pub(crate) async fn changes(
     Asked(query): Asked<api::ChangesQuery>,
 ) -> Answer<api::ChangesDto> {
     let since = Version::from_number(query.since);
-    let limit = query.limit.map_or(CHANGES_PER_ANSWER_MAX, |limit| limit as usize);
-    let changes = tracker.catalogue.changes(since, limit.clamp(1, CHANGES_PER_ANSWER_MAX));
+    let changes = tracker.catalogue.changes(since, at_most(query.limit, CHANGES_PER_ANSWER_MAX));
     Ok(Json((&changes.map_err(|error| Problem::new(ProblemKind::TooOld, error))?).into()))
 }

@@ -1,10 +1,6 @@
 //! Peers that send whatever they like: nothing they say makes a node panic, grow without bound, or break a law of its
 //! own. Answers are made to the questions that are really open, so that they get past the door.
 
-#![allow(clippy::unwrap_used)] // A broken scenario is a failed test.
-
-mod support;
-
 use std::time::Duration;
 
 use drizzle_model::{ContentHash, PeerId, Time};
@@ -13,7 +9,9 @@ use drizzle_ring::{
     Operation, Output, Position, Print, Put, RecordId, Refusal, Ring, Space, Tell,
 };
 use drizzle_sim::{HostId, Random};
-use support::{new_contact, seed, signed};
+
+use crate::seed;
+use crate::stand_ins::{new_contact, signed};
 
 struct Liar {
     random: Random,

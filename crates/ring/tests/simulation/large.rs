@@ -1,16 +1,16 @@
-//! Rings of thousands in simulated time: how long routes are, and what loss, churn, partitions and crashes do.
-//!
-//! By default they are small enough for a debug build. `RING_SIM=full cargo test --release -p drizzle-ring --test
-//! simulation -- --nocapture --test-threads 1` runs them at full size. Each prints its seed; `RING_SEED` replays.
-
-mod support;
+//! Rings of thousands: how long routes are, and what loss, churn, partitions and crashes do.
 
 use std::time::Duration;
 
 use drizzle_model::Time;
 use drizzle_ring::{Config, Input, Operation, Output, Position};
 use drizzle_sim::HostId;
-use support::{Net, Shelved, is_full, owner_among, random_position, seed};
+
+use crate::net::Net;
+use crate::peer::host_of;
+use crate::seed;
+use crate::shelved::Shelved;
+use crate::stand_ins::random_position;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -75,7 +75,7 @@ fn count(net: &Net, look_up: &LookUp, tally: &mut Tally) {
     let owner_now = owner_among(&net.members(), look_up.target);
     match net.outcome(look_up.by, look_up.operation) {
         Some(Output::Found { owners, hops, silent, .. }) => {
-            let found = owners.first().map(|owner| support::host_of(*owner));
+            let found = owners.first().map(|owner| host_of(*owner));
             if found == Some(look_up.owner) || found == Some(owner_now) {
                 tally.right += 1;
                 tally.hops += hops;
@@ -98,6 +98,17 @@ fn look_up_all(net: &mut Net, times: usize, patience: Duration) -> Tally {
     let mut tally = Tally::default();
     look_ups.iter().for_each(|one| count(net, one, &mut tally));
     tally
+}
+
+/// The member that owns a position, of those in the order of the circle.
+fn owner_among(members: &[(Position, HostId)], target: Position) -> HostId {
+    let at = members.partition_point(|&(position, _)| position < target);
+    members[at % members.len()].1
+}
+
+/// Whether the long variants are wanted: `RING_SIM=full`, in release.
+fn is_full() -> bool {
+    std::env::var("RING_SIM").is_ok_and(|size| size == "full")
 }
 
 /// Would fail if anything in the machine depended on more than its inputs: then no failure could be shown again.
@@ -231,8 +242,8 @@ fn a_partition_heals_into_one_ring() {
     assert_eq!(stored.lost(&mut net), 0);
 }
 
-/// A tenth of the nodes vanishes in each hour, at random moments, and as many come. Would fail if replicas were not made
-/// anew before the next of the three is gone, or if those that moved on were dropped too soon.
+/// A tenth of the nodes vanishes in each hour, at random moments, and as many come. Would fail if replicas were not
+/// made anew before the next of the three is gone, or if those that moved on were dropped too soon.
 #[test]
 fn nothing_is_lost_in_a_week_of_crashes() {
     let (nodes, hours) = if is_full() { (100, 7 * 24) } else { (30, 12) };

@@ -1,9 +1,5 @@
-//! What a user of a small ring sees: joins, refusals, stores, requests, quits. Every host checks its invariants after every
-//! event.
-
-#![allow(clippy::unwrap_used, clippy::panic)] // A broken scenario is a failed test.
-
-mod support;
+//! What a user of a small ring sees: joins, refusals, stores, requests, quits. Every host checks its invariants after
+//! every event.
 
 use std::time::Duration;
 
@@ -13,7 +9,11 @@ use drizzle_ring::{
     Position, Record, RecordError, RecordId, Refusal, Space,
 };
 use drizzle_sim::HostId;
-use support::{Net, blob_record, host_of, seed, signed};
+
+use crate::net::Net;
+use crate::peer::host_of;
+use crate::seed;
+use crate::stand_ins::{blob_record, signed};
 
 const SECOND: Duration = Duration::from_secs(1);
 

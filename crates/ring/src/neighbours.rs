@@ -1,6 +1,6 @@
 //! The rules that keep a ring a ring: Zave's corrected Chord ("Reasoning about identifier spaces: how to make Chord
 //! correct", arXiv 1610.01140), as small steps over a small state. The machine runs these steps, and the model
-//! checker in `tests/model.rs` explores the same ones.
+//! checker in `tests/model` explores the same ones.
 //!
 //! A node is outside, or a member with a predecessor (perhaps) and a list of successors. At most one query that may
 //! change the list is open at a time:

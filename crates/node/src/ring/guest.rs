@@ -1,39 +1,37 @@
-//! A guest's way into a ring: a line to one member that asks the ring on its behalf, and to another when that one is gone.
+//! A guest's way into a ring: a line to one member that asks the ring on its behalf, and to another when that one is
+//! gone.
+//!
+//! `asking` is the line, `members` are those whom it can lead to; `walk` goes from one to the next, for what no single
+//! member knows.
 
-use std::collections::{HashMap, VecDeque};
+mod asking;
+mod members;
+mod walk;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use drizzle_model::Address;
 use drizzle_net::{Dialer, Expect};
-use drizzle_ring::{Contact, Key, Offered, Record, RecordId, Space};
-use drizzle_wire::{Reply, RingFrame, Wish};
+use drizzle_ring::{Contact, Key, Offered, Record, Space};
+use drizzle_wire::{Reply, Wish};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::backlog::Backlog;
 use super::error::RingError;
 use super::greet::{GreetError, Introduction};
-use super::line::{Line, LineNews};
 use crate::event::Event;
+use asking::{ANSWER_MAX, GuestLine, unexpected};
+use members::{MEMBERS_MAX, Members};
 
-/// An answer to a question that needs no file may take so long: a member goes round the dead in this time.
-const ANSWER_MAX: Duration = Duration::from_secs(20);
-/// One member may take so long to tell all the names that it keeps: they may be tens of thousands.
-const TELL_MAX: Duration = Duration::from_secs(120);
 /// Members that are tried for one question before it fails, one after the other was gone.
 const UNREACHABLE_MAX: usize = 2;
 /// How often somebody is asked again who is joining, after which pause: a join takes a second or two.
 const JOINING_MAX: usize = 10;
 const MOMENT: Duration = Duration::from_millis(500);
-/// More hops than this no question takes: a look-up asks 128 members at the most, and is made a few times.
-const HOPS_MAX: usize = 1024;
 /// To keep a file means to fetch it several times.
 const KEEP_MAX: Duration = Duration::from_secs(4 * 60 * 60);
-/// Members that are remembered, to go to when the present one is gone.
-const MEMBERS_MAX: usize = 32;
-/// What waits on one line to be read.
-const NEWS_MAX: usize = 64;
 
 /// A guest. Clones are the same.
 #[derive(Clone)]
@@ -57,37 +55,6 @@ pub(crate) struct Found {
     pub(crate) by: Contact,
     pub(crate) keepers: Vec<Contact>,
     pub(crate) records: Vec<Offered>,
-}
-
-/// How complete a walk round the ring was.
-#[derive(Debug, Default)]
-struct Walked {
-    /// Members that did not answer.
-    silent: usize,
-    /// There are more members, or more names, than are asked for.
-    is_cut_off: bool,
-}
-
-impl Walked {
-    fn cut_off(self) -> Self {
-        Self { is_cut_off: true, ..self }
-    }
-
-    /// What is missing, in words.
-    fn gaps(&self) -> Vec<String> {
-        let members = if self.silent == 1 { "member" } else { "members" };
-        let silent = self.silent;
-        let silence = (silent > 0).then(|| {
-            format!("{silent} {members} of the ring did not answer: what nobody else keeps is missing")
-        });
-        let cut = "the ring has more members, or more names, than one list asks for: the rest is missing";
-        silence.into_iter().chain(self.is_cut_off.then(|| cut.to_owned())).collect()
-    }
-
-    fn missed(&mut self, who: Contact, why: &str) {
-        tracing::debug!(target: "drizzle::ring", ?who, why, "a member does not tell what it keeps");
-        self.silent += 1;
-    }
 }
 
 impl Guest {
@@ -149,86 +116,6 @@ impl Guest {
         }
     }
 
-    /// Goes from member to member, as long as `visit` says so; each tells what names it keeps. Those who do not answer are gone
-    /// round, and how many they are is told as an event. False from `visit` ends it.
-    pub(crate) async fn walk(
-        &self,
-        members_max: usize,
-        visit: impl FnMut(Vec<Record>) -> bool,
-    ) -> Result<(), RingError> {
-        let walked = self.walked(members_max, visit).await?;
-        for reason in walked.gaps() {
-            // Nobody listening is no reason to stop.
-            let _ = self.inner.events.send(Event::Incomplete { reason });
-        }
-        Ok(())
-    }
-
-    async fn walked(
-        &self,
-        members_max: usize,
-        mut visit: impl FnMut(Vec<Record>) -> bool,
-    ) -> Result<Walked, RingError> {
-        let (mut line, mut ahead) = self.beginning().await?;
-        let first = line.host;
-        let mut walked = Walked::default();
-        for _ in 0..members_max {
-            match timeout(TELL_MAX, told_by(&line, &mut visit))
-                .await
-                .unwrap_or(Err(RingError::late(TELL_MAX)))
-            {
-                Ok(true) => {}
-                Ok(false) => return Ok(walked.cut_off()),
-                Err(error) => walked.missed(line.host, &error.to_string()),
-            }
-            loop {
-                let Some(next) = self.next_of(&mut ahead, &line, first, &mut walked).await else {
-                    return Ok(walked);
-                };
-                line = next;
-                match line.members().await {
-                    Ok((_, successors)) => {
-                        ahead = successors.into();
-                        break;
-                    }
-                    // Those behind it are known from the one before.
-                    Err(error) => walked.missed(line.host, &error.to_string()),
-                }
-            }
-        }
-        Ok(walked.cut_off())
-    }
-
-    /// A member that answers, and those behind it.
-    async fn beginning(&self) -> Result<(GuestLine, VecDeque<Contact>), RingError> {
-        let (line, reply) = self.answered(Wish::Members, ANSWER_MAX, |_, _| {}).await?;
-        let Reply::Members { successors, .. } = reply else { return Err(unexpected(&reply)) };
-        Ok((line, successors.into()))
-    }
-
-    /// A line to the first of those ahead that answers; none when the way has come round, or nobody does.
-    async fn next_of(
-        &self,
-        ahead: &mut VecDeque<Contact>,
-        line: &GuestLine,
-        first: Contact,
-        walked: &mut Walked,
-    ) -> Option<GuestLine> {
-        let at = line.host.position;
-        let is_round = |to: Contact| {
-            let way = drizzle_ring::Arc { after: at, until: to.position };
-            to == first || to.peer == line.host.peer || way.contains(first.position) && at != first.position
-        };
-        while let Some(next) = ahead.pop_front().filter(|next| !is_round(*next)) {
-            match self.open(&next.address.into(), Expect::Peer(next.peer)).await {
-                Ok(open) if open.space == line.space => return Some(open),
-                Ok(_) => walked.missed(next, "its ring has ids of another size"),
-                Err(error) => walked.missed(next, &error.to_string()),
-            }
-        }
-        None
-    }
-
     async fn ask(
         &self,
         wish: Wish,
@@ -238,8 +125,8 @@ impl Guest {
         self.answered(wish, patience, hop).await.map(|(_, reply)| reply)
     }
 
-    /// Asks a member; who answered, and what. When it is gone, about to go, or has no room, another one is asked; when it is joining, it is
-    /// asked again after a moment, a few times.
+    /// Asks a member; who answered, and what. When it is gone, about to go, or has no room, another one is asked; when
+    /// it is joining, it is asked again after a moment, a few times.
     async fn answered(
         &self,
         wish: Wish,
@@ -323,198 +210,10 @@ impl Guest {
 
     async fn open(&self, address: &Address, expect: Expect) -> Result<GuestLine, GreetError> {
         let met = self.inner.introduction.call(&self.inner.dialer, address, expect).await?;
-        let (space, host) = (met.space, met.member.ok_or(GreetError::NoHello)?);
-        let (sender, mut news) = mpsc::channel(NEWS_MAX);
-        let line = Line::open(met, &self.inner.backlog, sender, |news| news);
-        let calls: Calls = Arc::new(Mutex::new(Some(HashMap::new())));
-        let of_reader = Arc::clone(&calls);
-        tokio::spawn(async move {
-            while let Some(LineNews::Frame(frame)) = news.recv().await {
-                let RingFrame::Reply(number, reply) = *frame else { continue };
-                if let Some(calls) = lock(&of_reader).as_mut() {
-                    let is_last = !matches!(reply, Reply::Hop { .. });
-                    // Whoever asked may have given up.
-                    if let Some(call) = calls.get(&number) {
-                        let _ = call.send(reply);
-                    }
-                    if is_last {
-                        calls.remove(&number);
-                    }
-                }
-            }
-            // Whoever still waits learns that nothing comes.
-            *lock(&of_reader) = None;
-        });
-        Ok(GuestLine { line, address: address.clone(), space, host, calls, last: Arc::default() })
+        GuestLine::open(met, address.clone(), &self.inner.backlog)
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
         self.inner.members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where members are, in the order in which they are tried.
-struct Members {
-    known: Vec<Address>,
-    /// Those of the invite: they come back at their addresses, so they are never forgotten.
-    invited: Vec<Address>,
-}
-
-impl Members {
-    fn new(invited: Vec<Address>) -> Self {
-        Self { known: invited.clone(), invited }
-    }
-
-    fn learn(&mut self, address: Address) {
-        if self.known.len() < MEMBERS_MAX && !self.known.contains(&address) {
-            self.known.push(address);
-        }
-    }
-
-    /// One that did not do is tried after all others; one that was only heard of is forgotten.
-    fn put_off(&mut self, address: &Address) {
-        self.known.retain(|known| known != address);
-        if self.invited.contains(address) {
-            self.known.push(address.clone());
-        }
-    }
-}
-
-/// Those who wait for an answer, by the number of their question; none when the line is down.
-type Calls = Arc<Mutex<Option<HashMap<u64, mpsc::UnboundedSender<Reply>>>>>;
-
-fn lock(calls: &Calls) -> MutexGuard<'_, Option<HashMap<u64, mpsc::UnboundedSender<Reply>>>> {
-    calls.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[derive(Clone)]
-struct GuestLine {
-    line: Line,
-    address: Address,
-    space: Space,
-    host: Contact,
-    calls: Calls,
-    last: Arc<std::sync::atomic::AtomicU64>,
-}
-
-/// Has a member tell all the names that it keeps; false when `visit` has enough.
-async fn told_by(line: &GuestLine, visit: &mut impl FnMut(Vec<Record>) -> bool) -> Result<bool, RingError> {
-    // In the order of the circle, in which members tell them.
-    let place = |id: RecordId| (line.space.place(&id.key), id);
-    let mut after: Option<RecordId> = None;
-    loop {
-        let reply = line.ask(Wish::List { after }, ANSWER_MAX, |_, _| {}).await?;
-        let Reply::Listed { records, has_more } = reply else { return Err(unexpected(&reply)) };
-        let last = records.last().map(Record::id);
-        // A member that names what it named already would lead in a circle.
-        let goes_on =
-            has_more && last.is_some_and(|last| after.is_none_or(|after| place(last) > place(after)));
-        if !visit(records) {
-            return Ok(false);
-        }
-        if !goes_on {
-            return Ok(true);
-        }
-        after = last;
-    }
-}
-
-/// A question's place on its line, which is given up with it.
-struct Asked<'a> {
-    calls: &'a Calls,
-    number: u64,
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        if let Some(calls) = lock(self.calls).as_mut() {
-            calls.remove(&self.number);
-        }
-    }
-}
-
-impl GuestLine {
-    /// Those before the member, and those behind it.
-    async fn members(&self) -> Result<(Vec<Contact>, Vec<Contact>), RingError> {
-        match self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await? {
-            Reply::Members { predecessors, successors, .. } => Ok((predecessors, successors)),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        lock(&self.calls).is_some()
-    }
-
-    async fn ask(
-        &self,
-        wish: Wish,
-        patience: Duration,
-        mut hop: impl FnMut(Contact, Contact),
-    ) -> Result<Reply, RingError> {
-        let gone = || RingError::Unreachable { reason: format!("{} hung up", self.address) };
-        let number = self.last.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (sender, mut replies) = mpsc::unbounded_channel();
-        lock(&self.calls).as_mut().ok_or_else(gone)?.insert(number, sender);
-        let _asked = Asked { calls: &self.calls, number };
-        if !self.line.say(RingFrame::Wish(number, wish)) {
-            return Err(gone());
-        }
-        let mut hops = 0;
-        let asking = async {
-            loop {
-                match replies.recv().await {
-                    Some(Reply::Hop { from, to }) => {
-                        hops += 1;
-                        if hops > HOPS_MAX {
-                            return Err(unexpected(&Reply::Hop { from, to }));
-                        }
-                        hop(from, to);
-                    }
-                    Some(Reply::Failed { why, text }) => {
-                        return Err(RingError::of_failure(&self.address, why, text.as_str()));
-                    }
-                    Some(reply) => return Ok(reply),
-                    None => return Err(gone()),
-                }
-            }
-        };
-        timeout(patience, asking).await.unwrap_or(Err(RingError::late(patience)))
-    }
-}
-
-fn unexpected(reply: &Reply) -> RingError {
-    tracing::debug!(target: "drizzle::ring", ?reply, "an answer to another question");
-    RingError::Other { reason: "the member of the ring does not answer what it was asked".into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Would fail if a guest that lost its only member for a moment could never ask it again.
-    #[test]
-    fn members_of_the_invite_are_put_off_and_never_forgotten() {
-        let address = |text: &str| text.parse::<Address>().unwrap();
-        let (first, second, heard) = (address("10.0.0.1:1"), address("10.0.0.2:1"), address("10.0.0.3:1"));
-        let mut members = Members::new(vec![first.clone(), second.clone()]);
-        members.learn(heard.clone());
-        members.put_off(&first);
-        assert_eq!(members.known, [second.clone(), heard.clone(), first.clone()]);
-        members.put_off(&heard);
-        members.put_off(&second);
-        members.put_off(&first);
-        assert_eq!(members.known, [second, first]);
-    }
-
-    /// Would fail if a list that is not whole passed for one.
-    #[test]
-    fn gaps_are_told() {
-        let whole = Walked::default();
-        assert_eq!(whole.gaps(), [""; 0]);
-        let gaps = Walked { silent: 2, is_cut_off: false }.cut_off().gaps();
-        assert!(
-            gaps.len() == 2 && gaps[0].starts_with("2 members") && gaps[1].contains("the rest is missing")
-        );
     }
 }

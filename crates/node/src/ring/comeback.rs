@@ -1,7 +1,7 @@
 //! How what an earlier process kept comes back into the ring: each file is stored anew.
 //!
-//! Law: nothing is deleted or forgotten before the ring has taken it. What fails is tried again; when this node leaves the
-//! ring, the next start goes on.
+//! Law: nothing is deleted or forgotten before the ring has taken it. What fails is tried again; when this node leaves
+//! the ring, the next start goes on.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const AGAIN_MAX: Duration = Duration::from_secs(10 * 60);
 /// Files that are stored anew at a time: one whose keepers are slow, or only pretend to fetch it, holds up no other.
 const AT_ONCE_MAX: usize = 16;
 
-/// Stores anew what an earlier process kept, once this one is a member: where it belongs may be elsewhere by now. Nothing of
-/// it is deleted before others have it: this may be the last copy.
+/// Stores anew what an earlier process kept, once this one is a member: where it belongs may be elsewhere by now.
+/// Nothing of it is deleted before others have it: this may be the last copy.
 pub(super) async fn bring_back(ring: RingHandle, vault: Vault, memory: Memory, mut wait: Duration) {
     loop {
         match ring.state().await {
@@ -89,10 +89,12 @@ async fn store_anew(ring: &RingHandle, vault: &Vault, record: Record) -> Result<
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
+    use std::path::PathBuf;
 
     use drizzle_model::{ContentHash, PeerId};
     use drizzle_ring::{Contact, Content, Key, Lease, OperationError, RecordId, Space};
     use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
 
     use super::*;
     use crate::ring::fixture::Fixture;
@@ -133,13 +135,45 @@ mod tests {
         signed(identity, content).unwrap()
     }
 
-    /// Answers as a driver would, up to the next store, which comes to this.
-    async fn answer(happened: &mut mpsc::Receiver<Happening>, end: News) {
-        loop {
-            match happened.recv().await.unwrap() {
-                Happening::Command(Command::State(reply)) => drop(reply.send(member())),
-                Happening::Command(Command::Store { news, .. }) => break news.send(end).unwrap(),
-                _ => unreachable!("nothing else is asked for"),
+    /// A node that has started again, with a file and its record from before, and the test in its driver's place.
+    struct Restarted {
+        fixture: Fixture,
+        file: PathBuf,
+        memory: Memory,
+        vault: Vault,
+        _suspected: mpsc::Receiver<ContentHash>,
+        ring: RingHandle,
+        happened: mpsc::Receiver<Happening>,
+    }
+
+    impl Restarted {
+        async fn new() -> Self {
+            let fixture = Fixture::new().await;
+            let (blob, file) = fixture.kept(BYTES);
+            let record = record(&fixture.node.surroundings().identity, blob);
+            let records = fixture.of_ring.join("records");
+            let (earlier, _) = Memory::open(records.clone()).unwrap();
+            earlier.save(&earlier.snapshot([record].iter())).unwrap();
+            let (memory, is_sure) = Memory::open(records).unwrap();
+            let (vault, _suspected) = fixture.vault(Leftovers { wanted: &[blob], is_sure });
+            let (happenings, happened) = mpsc::channel(8);
+            let ring = RingHandle::new(happenings);
+            Self { fixture, file, memory, vault, _suspected, ring, happened }
+        }
+
+        fn bring_back(&self) -> JoinHandle<()> {
+            let (ring, vault, memory) = (self.ring.clone(), self.vault.clone(), self.memory.clone());
+            tokio::spawn(bring_back(ring, vault, memory, Duration::from_millis(1)))
+        }
+
+        /// Answers as a driver would, up to the next store, which comes to this.
+        async fn answer(&mut self, end: News) {
+            loop {
+                match self.happened.recv().await.unwrap() {
+                    Happening::Command(Command::State(reply)) => drop(reply.send(member())),
+                    Happening::Command(Command::Store { news, .. }) => break news.send(end).unwrap(),
+                    _ => unreachable!("nothing else is asked for"),
+                }
             }
         }
     }
@@ -147,60 +181,36 @@ mod tests {
     /// Would fail if a file were deleted, or forgotten, because the ring did not take it at once.
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_is_deleted_before_the_ring_has_taken_it() {
-        let fixture = Fixture::new().await;
-        let identity = fixture.node.surroundings().identity;
-        let (blob, file) = fixture.kept(BYTES);
-        let record = record(&identity, blob);
-        let records = fixture.of_ring.join("records");
-        let (earlier, _) = Memory::open(records.clone()).unwrap();
-        earlier.save(&earlier.snapshot([record].iter())).unwrap();
-        let (memory, is_sure) = Memory::open(records).unwrap();
-        let (vault, _suspected) = fixture.vault(Leftovers { wanted: &[blob], is_sure });
-
-        let (happenings, mut happened) = mpsc::channel(8);
-        let ring = RingHandle::new(happenings);
-        let again = || {
-            let (ring, vault, memory) = (ring.clone(), vault.clone(), memory.clone());
-            tokio::spawn(bring_back(ring, vault, memory, Duration::from_millis(1)))
-        };
-        let coming = again();
+        let mut node = Restarted::new().await;
+        let coming = node.bring_back();
         let newer_comes = OperationError::Refused(Refusal::Stale { whole: false });
         let refused = [OperationError::NoAnswer, newer_comes, OperationError::NotMember];
         for error in refused {
-            assert!(file.exists(), "{error}");
-            answer(&mut happened, News::Failed(error)).await;
+            assert!(node.file.exists(), "{error}");
+            node.answer(News::Failed(error)).await;
         }
         coming.await.unwrap();
-        assert!(file.exists() && memory.left().len() == 1);
+        assert!(node.file.exists() && node.memory.left().len() == 1);
 
-        let coming = again();
-        answer(&mut happened, News::Stored { at: Vec::new() }).await;
+        let coming = node.bring_back();
+        node.answer(News::Stored { at: Vec::new() }).await;
         coming.await.unwrap();
-        assert!(memory.left().is_empty() && !file.exists(), "others keep it");
-        fixture.node.shutdown().await;
+        assert!(node.memory.left().is_empty() && !node.file.exists(), "others keep it");
+        node.fixture.node.shutdown().await;
     }
 
     /// Would fail if a file were offered for ever to a ring that has a newer version of it.
     #[tokio::test(flavor = "multi_thread")]
     async fn what_the_ring_has_in_a_newer_version_is_done() {
-        let fixture = Fixture::new().await;
-        let identity = fixture.node.surroundings().identity;
-        let (blob, file) = fixture.kept(BYTES);
-        let record = record(&identity, blob);
-        let (memory, _) = Memory::open(fixture.of_ring.join("records")).unwrap();
-        memory.save(&memory.snapshot([record].iter())).unwrap();
-        let (memory, is_sure) = Memory::open(fixture.of_ring.join("records")).unwrap();
-        let (vault, _suspected) = fixture.vault(Leftovers { wanted: &[blob], is_sure });
-        let (happenings, mut happened) = mpsc::channel(8);
-        let ring = RingHandle::new(happenings);
-        let coming = tokio::spawn(bring_back(ring, vault, memory.clone(), Duration::from_millis(1)));
+        let mut node = Restarted::new().await;
+        let coming = node.bring_back();
         // As long as the newer one's file is missing there, the older one's is needed.
         let newer = |whole| News::Failed(OperationError::Refused(Refusal::Stale { whole }));
-        answer(&mut happened, newer(false)).await;
-        assert!(file.exists());
-        answer(&mut happened, newer(true)).await;
+        node.answer(newer(false)).await;
+        assert!(node.file.exists());
+        node.answer(newer(true)).await;
         coming.await.unwrap();
-        assert!(memory.left().is_empty() && !file.exists());
-        fixture.node.shutdown().await;
+        assert!(node.memory.left().is_empty() && !node.file.exists());
+        node.fixture.node.shutdown().await;
     }
 }

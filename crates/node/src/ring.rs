@@ -30,6 +30,7 @@ mod lines;
 mod member;
 mod memory;
 mod naming;
+mod near;
 mod outcome;
 mod reach;
 mod serve;

@@ -18,7 +18,6 @@ use super::host::Host;
 use super::line::{Line, LineEnd, LineId, LineNews};
 use super::lines::{Lines, Way};
 use super::memory::Memory;
-use super::standing::RingId;
 use super::vault::{Got, Vault};
 use crate::membership::unix_s;
 
@@ -390,9 +389,11 @@ impl Driver {
             }
             Output::Neighbours { predecessors, successors } => {
                 self.warn_of_loopback(predecessors.iter().chain(&successors));
-                let all = |contacts: Vec<Contact>| contacts.iter().map(|one| self.peer(*one)).collect();
-                let (predecessors, successors) = (all(predecessors), all(successors));
-                self.tell(RingEvent::Neighbours { me: self.peer(self.ring.me()), predecessors, successors });
+                self.tell(RingEvent::Neighbours {
+                    me: self.peer(self.ring.me()),
+                    predecessors: RingPeer::all_of(self.space, predecessors),
+                    successors: RingPeer::all_of(self.space, successors),
+                });
             }
             Output::Noticed(notice) => self.notice(notice),
             Output::Hop { operation, from, to } => self.progress(operation, News::Hop { from, to }),
@@ -462,8 +463,7 @@ impl Driver {
     }
 
     fn peer(&self, contact: Contact) -> RingPeer {
-        let Contact { position, peer, address } = contact;
-        RingPeer { id: RingId::new(self.space, position), peer, address }
+        RingPeer::of(self.space, contact)
     }
 
     fn tell(&self, event: RingEvent) {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use super::copy;
 use super::error::RingError;
 use super::happening::RingPeer;
 use super::naming::{CardText, Standing, card_of, record_of};
-use super::outcome::RingStored;
+use super::outcome::{RingReceived, RingStored};
 use super::serve::FileServer;
 use super::standing::RingId;
 use crate::error::{ErrorKind, FetchError, ShareError};
@@ -24,9 +25,12 @@ use crate::fetch::{Afterwards, CaseClashes, FetchRequest, Means, What};
 use crate::hub_handle::Held;
 use crate::network::Network;
 
-pub(super) fn peer_of(space: Space, contact: Contact) -> RingPeer {
-    let Contact { position, peer, address } = contact;
-    RingPeer { id: RingId::new(space, position), peer, address }
+/// Tells hops from contact to contact as hops from peer to peer.
+pub(super) fn hops_of(
+    space: Space,
+    mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+) -> impl FnMut(Contact, Contact) + Send {
+    move |from, to| hop(RingPeer::of(space, from), RingPeer::of(space, to))
 }
 
 /// What giving files and getting them needs.
@@ -52,9 +56,16 @@ pub(super) struct Offer {
 impl Offer {
     /// What came of it, when these took it.
     pub(super) fn stored(&self, at: Vec<Contact>) -> RingStored {
-        let at = at.into_iter().map(|one| peer_of(self.space, one)).collect();
+        let at = RingPeer::all_of(self.space, at);
         RingStored { key: self.key.clone(), place: self.place.clone(), at }
     }
+}
+
+/// Who gives a file.
+pub(super) struct Keepers {
+    /// The one who said what it is.
+    pub(super) by: Contact,
+    pub(super) others: Vec<Contact>,
 }
 
 impl Filer {
@@ -83,14 +94,16 @@ impl Filer {
     }
 
     /// Fetches a file from those who keep it.
-    pub(super) async fn fetch(
+    pub(super) async fn receive(
         &self,
-        key: &FileKey,
+        space: Space,
+        key: FileKey,
         output: PathBuf,
-        keepers: &[Contact],
-    ) -> Result<PathBuf, RingError> {
+        from: Keepers,
+    ) -> Result<RingReceived, RingError> {
         let mut peers: Vec<Address> = Vec::new();
-        for address in keepers.iter().map(|keeper| Address::from(keeper.address)) {
+        let keepers = iter::once(from.by).chain(from.others);
+        for address in keepers.map(|keeper| Address::from(keeper.address)) {
             if !peers.contains(&address) {
                 peers.push(address);
             }
@@ -104,8 +117,8 @@ impl Filer {
             afterwards: Afterwards::Leave,
             case_clashes: CaseClashes::Allowed,
         };
-        let fetched = self.means.fetch(&self.alone, request).await;
-        fetched.map(|fetched| fetched.path).map_err(failed_fetch)
+        let fetched = self.means.fetch(&self.alone, request).await.map_err(failed_fetch)?;
+        Ok(RingReceived { key, by: RingPeer::of(space, from.by), path: fetched.path, is_own: false })
     }
 }
 
@@ -139,8 +152,8 @@ pub(super) fn best_of(space: Space, records: &[Offered], name: &RelPath) -> Opti
         .map(|card| card.key)
 }
 
-/// Copies a file that is kept here to where it is wanted; it comes there whole. What stands there under the name stays, and is
-/// enough if it is that file.
+/// Copies a file that is kept here to where it is wanted; it comes there whole. What stands there under the name stays,
+/// and is enough if it is that file.
 pub(super) async fn copy_out(from: PathBuf, output: &Path, wanted: &FileKey) -> Result<PathBuf, RingError> {
     let to = output.join(wanted.name.as_str());
     let (target, hash) = (to.clone(), wanted.hash);

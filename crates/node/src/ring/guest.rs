@@ -21,8 +21,9 @@ use tokio::time::sleep;
 use super::backlog::Backlog;
 use super::error::RingError;
 use super::greet::{GreetError, Introduction};
+use super::near::Near;
 use crate::event::Event;
-use asking::{ANSWER_MAX, GuestLine, unexpected};
+use asking::{ANSWER_MAX, GuestLine, near_of, unexpected};
 use members::{MEMBERS_MAX, Members};
 
 /// Members that are tried for one question before it fails, one after the other was gone.
@@ -81,11 +82,8 @@ impl Guest {
     }
 
     /// The member that is asked, those before it and those behind it.
-    pub(crate) async fn neighbours(&self) -> Result<(Contact, Vec<Contact>, Vec<Contact>), RingError> {
-        match self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await? {
-            Reply::Members { me, predecessors, successors } => Ok((me, predecessors, successors)),
-            other => Err(unexpected(&other)),
-        }
+    pub(crate) async fn neighbours(&self) -> Result<Near, RingError> {
+        near_of(self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await?)
     }
 
     /// What is stored under a key.
@@ -201,7 +199,7 @@ impl Guest {
     }
 
     async fn learn_from(&self, line: &GuestLine) {
-        let Ok((_, successors)) = line.members().await else { return };
+        let Ok(Near { successors, .. }) = line.members().await else { return };
         let mut members = self.members();
         for address in successors.into_iter().map(|one| Address::from(one.address)) {
             members.learn(address);

@@ -26,8 +26,15 @@ impl RingHandle {
         let _ = self.happenings.send(Happening::Called(Box::new(met))).await;
     }
 
+    /// Those who are to keep what lies at a position, so many at the most; none when they cannot be found.
+    pub(crate) async fn keepers(&self, target: Position, replicas: usize) -> Vec<Contact> {
+        let mut keepers = self.look_up(target).await.unwrap_or_default();
+        keepers.truncate(replicas);
+        keepers
+    }
+
     /// The owner of a position and those behind it.
-    pub(crate) async fn look_up(&self, target: Position) -> Ended<Vec<Contact>> {
+    async fn look_up(&self, target: Position) -> Ended<Vec<Contact>> {
         let found = self.operate(|news| Command::LookUp { target, news }, |_, _| {}).await?;
         match found {
             News::Found { owners } => Ok(owners),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use drizzle_model::{ContentHash, PeerId};
-use drizzle_ring::{Contact, JoinError, Key, Offered, OperationError, Position, Record, RecordId};
+use drizzle_ring::{Contact, JoinError, Key, Offered, OperationError, Position, Record, RecordId, Space};
 use tokio::sync::{mpsc, oneshot};
 
 use super::greet::{GreetError, Met};
@@ -92,6 +92,19 @@ pub struct RingPeer {
     pub peer: PeerId,
     /// Where it serves.
     pub address: SocketAddr,
+}
+
+impl RingPeer {
+    /// A contact of a ring of so many positions.
+    pub(crate) fn of(space: Space, contact: Contact) -> Self {
+        let Contact { position, peer, address } = contact;
+        Self { id: RingId::new(space, position), peer, address }
+    }
+
+    /// Contacts in their order.
+    pub(crate) fn all_of(space: Space, contacts: Vec<Contact>) -> Vec<Self> {
+        contacts.into_iter().map(|contact| Self::of(space, contact)).collect()
+    }
 }
 
 /// What a ring node tells its owner. Nothing waits for it to be read.

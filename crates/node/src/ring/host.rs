@@ -87,8 +87,7 @@ impl Host {
         let (by, records) = self.ring.request(key, hop).await?;
         let mut keepers = Vec::new();
         if records.iter().any(|offer| offer.record.content().blob_bytes.is_some()) {
-            keepers = self.ring.look_up(self.space.place(&key)).await.unwrap_or_default();
-            keepers.truncate(self.replicas);
+            keepers = self.ring.keepers(self.space.place(&key), self.replicas).await;
         }
         Ok(Reply::Found { by, keepers, records })
     }

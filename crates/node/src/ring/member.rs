@@ -9,10 +9,11 @@ use drizzle_ring::{Contact, Space};
 use tokio::task::JoinHandle;
 
 use super::error::RingError;
-use super::filing::{Filer, best_of, copy_out, peer_of};
+use super::filing::{Filer, Keepers, best_of, copy_out, hops_of};
 use super::handle::RingHandle;
 use super::happening::{Neighbourhood, RingPeer};
 use super::naming::stored_key;
+use super::near::Near;
 use super::outcome::{RingReceived, RingState, RingStored};
 use super::standing::RingSecret;
 use super::surroundings::Surroundings;
@@ -66,18 +67,17 @@ impl RingNode {
 
     /// This node.
     pub fn me(&self) -> RingPeer {
-        peer_of(self.space, self.me)
+        RingPeer::of(self.space, self.me)
     }
 
     /// Where it stands; none while it joins and when it has left.
     pub async fn state(&self) -> Option<RingState> {
         let state = self.ring.state().await.filter(|state| state.is_member)?;
-        let Neighbourhood { me, predecessors, successors, records, .. } = state;
+        let Neighbourhood { me, predecessors, successors, records, file_bytes_max, .. } = state;
         let (files, file_bytes) = self.ring.kept().await?;
-        let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(self.space, *one)).collect();
-        let (predecessors, successors) = (all(predecessors), all(successors));
-        let (me, file_bytes_max) = (peer_of(self.space, me), Some(state.file_bytes_max));
-        Some(RingState { me, predecessors, successors, records, files, file_bytes, file_bytes_max })
+        let near = Near { me, predecessors, successors };
+        let file_bytes_max = Some(file_bytes_max);
+        Some(RingState { records, files, file_bytes, file_bytes_max, ..RingState::of(self.space, near) })
     }
 
     /// Places a file at the closest successor of its key and the peers behind it (S3.5).
@@ -85,14 +85,13 @@ impl RingNode {
         &self,
         path: &Path,
         name: RelPath,
-        mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+        hop: impl FnMut(RingPeer, RingPeer) + Send,
     ) -> Result<RingStored, RingError> {
         let space = self.space;
         let offer = self.filer.offer(space, path, name).await?;
         let source = std::path::absolute(path).map_err(|error| RingError::disk(path, &error))?;
         let _pin = self.vault.pin(offer.record.id().subject, Some(source));
-        let record = offer.record.clone();
-        let at = self.ring.store(record, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
+        let at = self.ring.store(offer.record.clone(), hops_of(space, hop)).await?;
         Ok(offer.stored(at))
     }
 
@@ -101,22 +100,17 @@ impl RingNode {
         &self,
         name: &RelPath,
         output: PathBuf,
-        mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+        hop: impl FnMut(RingPeer, RingPeer) + Send,
     ) -> Result<RingReceived, RingError> {
         let (space, key) = (self.space, stored_key(self.space, name));
-        let (by, records) =
-            self.ring.request(key, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
+        let (by, records) = self.ring.request(key, hops_of(space, hop)).await?;
         let wanted = best_of(space, &records, name).ok_or(RingError::NotFound)?;
         if let Some(here) = self.vault.path(wanted.hash) {
             let path = copy_out(here, &output, &wanted).await?;
             return Ok(RingReceived { key: wanted, by: self.me(), path, is_own: true });
         }
-        let mut keepers = vec![by];
-        keepers.extend(
-            self.ring.look_up(space.place(&key)).await.unwrap_or_default().into_iter().take(self.replicas),
-        );
-        let path = self.filer.fetch(&wanted, output, &keepers).await?;
-        Ok(RingReceived { key: wanted, by: peer_of(space, by), path, is_own: false })
+        let others = self.ring.keepers(space.place(&key), self.replicas).await;
+        self.filer.receive(space, wanted, output, Keepers { by, others }).await
     }
 
     /// Leaves: the neighbours are told, and what is kept here is kept elsewhere (S3.3).

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use drizzle_model::FileKey;
+use drizzle_ring::Space;
 
 use super::happening::RingPeer;
+use super::near::Near;
 use super::standing::RingId;
 
 /// A file that the ring keeps.
@@ -48,4 +50,19 @@ pub struct RingState {
     pub file_bytes: u64,
     /// Bytes of files that it keeps at the most; none when that is for it alone to know.
     pub file_bytes_max: Option<u64>,
+}
+
+impl RingState {
+    /// Who is where. What the node keeps is for it alone to know.
+    pub(super) fn of(space: Space, near: Near) -> Self {
+        Self {
+            me: RingPeer::of(space, near.me),
+            predecessors: RingPeer::all_of(space, near.predecessors),
+            successors: RingPeer::all_of(space, near.successors),
+            records: 0,
+            files: 0,
+            file_bytes: 0,
+            file_bytes_max: None,
+        }
+    }
 }

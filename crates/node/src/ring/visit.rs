@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use drizzle_model::{Invite, RelPath};
-use drizzle_ring::Contact;
 
 use super::entry::secret_of;
 use super::error::RingError;
-use super::filing::{Filer, best_of, peer_of};
+use super::filing::{Filer, Keepers, best_of, hops_of};
 use super::greet::Introduction;
 use super::guest::Guest;
 use super::happening::RingPeer;
@@ -62,12 +61,11 @@ impl RingGuest {
         &self,
         path: &Path,
         name: RelPath,
-        mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+        hop: impl FnMut(RingPeer, RingPeer) + Send,
     ) -> Result<RingStored, RingError> {
         let space = self.guest.space().await?;
         let offer = self.filer.offer(space, path, name).await?;
-        let record = offer.record.clone();
-        let at = self.guest.keep(record, |from, to| hop(peer_of(space, from), peer_of(space, to))).await?;
+        let at = self.guest.keep(offer.record.clone(), hops_of(space, hop)).await?;
         Ok(offer.stored(at))
     }
 
@@ -76,28 +74,18 @@ impl RingGuest {
         &self,
         name: &RelPath,
         output: PathBuf,
-        mut hop: impl FnMut(RingPeer, RingPeer) + Send,
+        hop: impl FnMut(RingPeer, RingPeer) + Send,
     ) -> Result<RingReceived, RingError> {
         let space = self.guest.space().await?;
-        let found = self
-            .guest
-            .find(stored_key(space, name), |from, to| hop(peer_of(space, from), peer_of(space, to)))
-            .await?;
+        let found = self.guest.find(stored_key(space, name), hops_of(space, hop)).await?;
         let wanted = best_of(space, &found.records, name).ok_or(RingError::NotFound)?;
-        let mut keepers = vec![found.by];
-        keepers.extend(found.keepers);
-        let path = self.filer.fetch(&wanted, output, &keepers).await?;
-        Ok(RingReceived { key: wanted, by: peer_of(space, found.by), path, is_own: false })
+        let keepers = Keepers { by: found.by, others: found.keepers };
+        self.filer.receive(space, wanted, output, keepers).await
     }
 
     /// Where the member stands that is asked. What it keeps is for it alone to know.
     pub async fn state(&self) -> Result<RingState, RingError> {
         let space = self.guest.space().await?;
-        let (me, predecessors, successors) = self.guest.neighbours().await?;
-        let all = |contacts: Vec<Contact>| contacts.iter().map(|one| peer_of(space, *one)).collect();
-        let (predecessors, successors) = (all(predecessors), all(successors));
-        let me = peer_of(space, me);
-        let (records, files, file_bytes, file_bytes_max) = (0, 0, 0, None);
-        Ok(RingState { me, predecessors, successors, records, files, file_bytes, file_bytes_max })
+        Ok(RingState::of(space, self.guest.neighbours().await?))
     }
 }

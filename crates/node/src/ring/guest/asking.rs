@@ -15,6 +15,7 @@ use crate::ring::backlog::Backlog;
 use crate::ring::error::RingError;
 use crate::ring::greet::{GreetError, Met};
 use crate::ring::line::{Line, LineNews};
+use crate::ring::near::Near;
 
 /// An answer to a question that needs no file may take so long: a member goes round the dead in this time.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -68,12 +69,9 @@ impl GuestLine {
         Ok(Self { line, address, space, host, calls, last: Arc::default() })
     }
 
-    /// Those before the member, and those behind it.
-    pub(super) async fn members(&self) -> Result<(Vec<Contact>, Vec<Contact>), RingError> {
-        match self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await? {
-            Reply::Members { predecessors, successors, .. } => Ok((predecessors, successors)),
-            other => Err(unexpected(&other)),
-        }
+    /// The member, those before it, and those behind it.
+    pub(super) async fn members(&self) -> Result<Near, RingError> {
+        near_of(self.ask(Wish::Members, ANSWER_MAX, |_, _| {}).await?)
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -128,6 +126,14 @@ impl Drop for Asked<'_> {
         if let Some(calls) = lock(self.calls).as_mut() {
             calls.remove(&self.number);
         }
+    }
+}
+
+/// What a member says of those next to it.
+pub(super) fn near_of(reply: Reply) -> Result<Near, RingError> {
+    match reply {
+        Reply::Members { me, predecessors, successors } => Ok(Near { me, predecessors, successors }),
+        other => Err(unexpected(&other)),
     }
 }
 

@@ -11,7 +11,7 @@ use drizzle_wire::{Reply, Wish};
 use tokio::time::timeout;
 
 use super::Guest;
-use super::asking::{ANSWER_MAX, GuestLine, unexpected};
+use super::asking::{ANSWER_MAX, GuestLine, near_of, unexpected};
 use crate::event::Event;
 use crate::ring::error::RingError;
 
@@ -88,8 +88,8 @@ impl Guest {
                 };
                 line = next;
                 match line.members().await {
-                    Ok((_, successors)) => {
-                        ahead = successors.into();
+                    Ok(near) => {
+                        ahead = near.successors.into();
                         break;
                     }
                     // Those behind it are known from the one before.
@@ -103,8 +103,7 @@ impl Guest {
     /// A member that answers, and those behind it.
     async fn beginning(&self) -> Result<(GuestLine, VecDeque<Contact>), RingError> {
         let (line, reply) = self.answered(Wish::Members, ANSWER_MAX, |_, _| {}).await?;
-        let Reply::Members { successors, .. } = reply else { return Err(unexpected(&reply)) };
-        Ok((line, successors.into()))
+        Ok((line, near_of(reply)?.successors.into()))
     }
 
     /// A line to the first of those ahead that answers; none when the way has come round, or nobody does.

@@ -18,7 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::settings::{ALL, TRACKER_TABLE};
 
-pub(crate) use choices::{NearbyChoice, TrackerChoice};
+pub(crate) use choices::{TrackerChoice, WhomChoice};
 pub(crate) use everywhere::EverywhereArgs;
 pub(crate) use find::{ListArgs, LocateArgs, SearchArgs};
 pub(crate) use get::GetArgs;

@@ -17,12 +17,21 @@ pub(crate) struct TrackerChoice {
     pub(crate) tracker: Option<InviteText>,
 }
 
-/// What to do where no tracker is named.
+/// Whether peers and trackers that nobody names find each other.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct NearbyChoice {
+pub(crate) struct DiscoveryChoice {
     /// Find open trackers on the local network where none is named, and let them be found there [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) discovery: Option<Switch>,
+}
+
+/// Whom to ask: the tracker that is named, or else those that are found.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WhomChoice {
+    #[command(flatten)]
+    pub(crate) tracker: TrackerChoice,
+    #[command(flatten)]
+    pub(crate) discovery: DiscoveryChoice,
     /// Look for trackers on the local network so long at most [default: 2]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) discovery_wait: Option<Seconds>,

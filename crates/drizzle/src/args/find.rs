@@ -2,16 +2,14 @@
 
 use clap::Args;
 
-use super::choices::{NearbyChoice, TrackerChoice};
+use super::choices::WhomChoice;
 use crate::config::Switch;
 
 /// Of `list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    pub(crate) tracker: TrackerChoice,
-    #[command(flatten)]
-    pub(crate) nearby: NearbyChoice,
+    pub(crate) whom: WhomChoice,
 }
 
 /// Of `search`.
@@ -30,9 +28,7 @@ pub(crate) struct SearchArgs {
     #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) ignore_case: Option<Switch>,
     #[command(flatten)]
-    pub(crate) tracker: TrackerChoice,
-    #[command(flatten)]
-    pub(crate) nearby: NearbyChoice,
+    pub(crate) whom: WhomChoice,
 }
 
 /// Of `locate`.
@@ -42,7 +38,5 @@ pub(crate) struct LocateArgs {
     #[arg(value_name = "NAME|LINK")]
     pub(crate) what: String,
     #[command(flatten)]
-    pub(crate) tracker: TrackerChoice,
-    #[command(flatten)]
-    pub(crate) nearby: NearbyChoice,
+    pub(crate) whom: WhomChoice,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::choices::{ListenChoice, NearbyChoice, TrackerChoice};
+use super::choices::{ListenChoice, WhomChoice};
 use crate::config::{Seconds, Switch};
 
 /// Of `get`.
@@ -21,9 +21,7 @@ pub(crate) struct GetArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) tracker: TrackerChoice,
-    #[command(flatten)]
-    pub(crate) nearby: NearbyChoice,
+    pub(crate) whom: WhomChoice,
     #[command(flatten)]
     pub(crate) listen: ListenChoice,
     /// Keep serving it afterwards, until Ctrl-C

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use drizzle_model::RelPath;
 
-use super::choices::{ListenChoice, TrackerChoice};
+use super::choices::{DiscoveryChoice, ListenChoice, TrackerChoice};
 use crate::config::{Seconds, Switch, parse_name};
 
 /// Of `share`.
@@ -24,9 +24,8 @@ pub(crate) struct ShareArgs {
     /// Without --tracker: let everyone join the tracker that runs beside, not only who has a link
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) open: Option<Switch>,
-    /// Find open trackers on the local network where none is named, and let them be found there [default: true]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) discovery: Option<Switch>,
+    #[command(flatten)]
+    pub(crate) discovery: DiscoveryChoice,
     /// Share anew what changes; without it what changed is no longer served [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) watch: Option<Switch>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::choices::DiscoveryChoice;
 use crate::config::Switch;
 
 /// Of `tracker`.
@@ -25,9 +26,8 @@ pub(crate) struct TrackerArgs {
     /// Let everyone join, with or without the invite's secret
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) open: Option<Switch>,
-    /// Find open trackers on the local network where none is named, and let them be found there [default: true]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) discovery: Option<Switch>,
+    #[command(flatten)]
+    pub(crate) discovery: DiscoveryChoice,
     /// Speak the classic JSON protocol as well, on the same port
     ///
     /// Its peers need no invite. So without --open this is taken on a loopback address only.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drizzle_model::Invite;
 
-use crate::args::{NearbyChoice, TrackerChoice};
+use crate::args::{TrackerChoice, WhomChoice};
 use crate::config::settings;
 use crate::context::Context;
 use crate::exit::{Failure, Kind};
@@ -25,16 +25,12 @@ pub(super) enum Whom {
 }
 
 /// The tracker that is set, or else those on the local network, unless that is not wanted either.
-pub(super) fn whom(
-    context: &Context,
-    choice: TrackerChoice,
-    nearby: &NearbyChoice,
-) -> Result<Option<Whom>, Failure> {
-    if let Some(invite) = set(context, choice)? {
+pub(super) fn whom(context: &Context, choice: WhomChoice) -> Result<Option<Whom>, Failure> {
+    if let Some(invite) = set(context, choice.tracker)? {
         return Ok(Some(Whom::Named(invite)));
     }
-    let is_wanted = context.sources.value(&settings::DISCOVERY, nearby.discovery)?.is_on();
-    let patience = context.sources.value(&settings::DISCOVERY_WAIT, nearby.discovery_wait)?.duration();
+    let is_wanted = context.sources.value(&settings::DISCOVERY, choice.discovery.discovery)?.is_on();
+    let patience = context.sources.value(&settings::DISCOVERY_WAIT, choice.discovery_wait)?.duration();
     Ok(is_wanted.then_some(Whom::Nearby(patience)))
 }
 

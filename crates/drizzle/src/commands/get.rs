@@ -124,7 +124,7 @@ async fn look_around(
 
 fn plan(context: &Context, args: GetArgs) -> Result<Plan, Failure> {
     let sources = &context.sources;
-    let whom = choice::whom(context, args.tracker, &args.nearby)?;
+    let whom = choice::whom(context, args.whom)?;
     let is_on = |switch: crate::config::Switch| switch.is_on();
     let node = Settings {
         listen: listen(sources.given(&settings::LISTEN, args.listen.listen)?),

@@ -39,13 +39,13 @@ enum Read {
 }
 
 pub(super) async fn all(context: &mut Context, args: ListArgs) -> Outcome {
-    let whom = choice::whom(context, args.tracker, &args.nearby)?.ok_or_else(choice::none)?;
+    let whom = choice::whom(context, args.whom)?.ok_or_else(choice::none)?;
     show(context, whom, None).await
 }
 
 pub(super) async fn matching(context: &mut Context, args: SearchArgs) -> Outcome {
     let is_folded = context.sources.value(&settings::IGNORE_CASE, args.ignore_case)?.is_on();
-    let whom = choice::whom(context, args.tracker, &args.nearby)?.ok_or_else(choice::none)?;
+    let whom = choice::whom(context, args.whom)?.ok_or_else(choice::none)?;
     let is_glob = context.sources.value(&settings::GLOB, args.glob)?.is_on();
     let is_prefix = context.sources.value(&settings::PREFIX, args.prefix)?.is_on();
     let manner = match (is_glob, is_prefix) {

@@ -43,7 +43,7 @@ pub(super) async fn run(context: &mut Context, args: LocateArgs) -> Outcome {
 }
 
 fn target(context: &Context, args: LocateArgs) -> Result<(Target, Whom), Failure> {
-    let whom = choice::whom(context, args.tracker, &args.nearby)?;
+    let whom = choice::whom(context, args.whom)?;
     if !Link::is_meant_by(&args.what) {
         let name = RelPath::new(&args.what).map_err(Failure::from)?;
         return Ok((Target::Name(name), whom.ok_or_else(choice::none)?));

@@ -58,7 +58,7 @@ fn plan(context: &Context, args: ShareArgs) -> Result<Plan, Failure> {
         embedded_tracker: tracker.is_none().then_some(admission),
         ..node_settings(&context.everywhere)
     };
-    let is_announced = sources.value(&settings::DISCOVERY, args.discovery)?.is_on();
+    let is_announced = sources.value(&settings::DISCOVERY, args.discovery.discovery)?.is_on();
     Ok(Plan { paths: args.paths, name, tracker, node, is_announced })
 }
 

@@ -101,7 +101,7 @@ fn plan(context: &Context, args: TrackerArgs) -> Result<Plan, Failure> {
         data: data.unwrap_or_else(|| context.everywhere.state_dir.join("tracker")),
         invite_file: sources.given(&settings::INVITE_FILE, args.invite_file)?,
         admission: if is_open { Admission::Open } else { Admission::Invited },
-        is_announced: sources.value(&settings::DISCOVERY, args.discovery)?.is_on(),
+        is_announced: sources.value(&settings::DISCOVERY, args.discovery.discovery)?.is_on(),
         is_classic,
         is_behind_proxy: sources.value(&settings::BEHIND_PROXY, args.behind_proxy)?.is_on(),
     })

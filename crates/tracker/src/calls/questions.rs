@@ -134,3 +134,18 @@ pub(crate) async fn changes(
     let changes = tracker.catalogue.changes(since, at_most(query.limit, CHANGES_PER_ANSWER_MAX));
     Ok(Json((&changes.map_err(|error| Problem::new(ProblemKind::TooOld, error))?).into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would fail if whoever asks for no more than nothing were told that there is nothing, or whoever asks for everything got it.
+    #[test]
+    fn an_answer_may_hold_one_thing_and_never_more_than_the_most() {
+        let asked =
+            [(None, 10), (Some(0), 1), (Some(1), 1), (Some(10), 10), (Some(11), 10), (Some(u32::MAX), 10)];
+        for (limit, expected) in asked {
+            assert_eq!(at_most(limit, 10), expected, "{limit:?}");
+        }
+    }
+}

@@ -33,6 +33,8 @@ pub(crate) struct Running {
     lines: Receiver<Line>,
     readers: Vec<JoinHandle<()>>,
     events: Vec<Value>,
+    /// So many of the events were waited for, or came before one that was.
+    passed: usize,
     stderr: String,
 }
 
@@ -59,45 +61,34 @@ impl Running {
             read_lines(err, sender, Line::Said),
         ];
         let started = Instant::now();
-        Self { what, child, started, lines, readers, events: Vec::new(), stderr: String::new() }
+        Self { what, child, started, lines, readers, events: Vec::new(), passed: 0, stderr: String::new() }
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for the next event of that name.
+    /// Waits for the next event of that name. Those before it are passed over for good.
     pub(crate) fn until(&mut self, event: &str) -> Value {
-        self.until_any(&[event])
+        self.wait(event, |this| {
+            let found = this.events[this.passed..].iter().position(|value| value["event"] == event);
+            this.passed = found.map_or(this.events.len(), |at| this.passed + at + 1);
+            found.is_some()
+        });
+        self.events[self.passed - 1].clone()
     }
 
-    /// Waits for the next event of one of these names.
-    pub(crate) fn until_any(&mut self, events: &[&str]) -> Value {
-        let is_meant = |value: &Value| events.iter().any(|event| value["event"] == *event);
-        self.wait(&format!("{events:?}"), |line| matches!(line, Line::Event(value) if is_meant(value)));
-        self.events.last().unwrap().clone()
-    }
-
-    /// Waits until a line of stderr holds `text`, unless one did so before: it is in no order with the events. Events that
-    /// come meanwhile are not waited for any more, so one that may come as early as the text is waited for first.
+    /// Waits until a line of stderr holds `text`, unless one did so before. The two streams are in no order with each other, so this
+    /// passes over no event.
     pub(crate) fn until_said(&mut self, text: &str) {
-        if self.stderr.contains(text) {
-            return;
-        }
-        self.wait(text, |line| matches!(line, Line::Said(said) if said.contains(text)));
+        self.wait(text, |this| this.stderr.contains(text));
     }
 
-    fn wait(&mut self, what_for: &str, is_meant: impl Fn(&Line) -> bool) {
+    fn wait(&mut self, what_for: &str, mut is_there: impl FnMut(&mut Self) -> bool) {
         let end = Instant::now() + DEADLINE;
-        loop {
+        while !is_there(self) {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    let is_meant = is_meant(&line);
-                    self.note(line);
-                    if is_meant {
-                        return;
-                    }
-                }
+                Ok(line) => self.note(line),
                 Err(RecvTimeoutError::Timeout) => self.fail(&format!("{what_for} did not come in time")),
                 Err(RecvTimeoutError::Disconnected) => self.fail(&format!("it ended before {what_for}")),
             }

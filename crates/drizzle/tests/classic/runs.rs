@@ -10,6 +10,7 @@ use crate::folders::{at, folder, put, until_same};
 use crate::peers::{Foreign, HAS_PYTHON, synchronizer, tracker};
 use crate::support::home::Home;
 use crate::support::noise;
+use crate::support::process::LEAVING_MAX;
 use crate::support::swarm::Sharer;
 use crate::support::words;
 
@@ -31,16 +32,14 @@ fn two_folders_become_the_same() {
     let large = noise::bytes(LARGE, 1);
     let one = folder(&home, "one", &[("fileA.txt", b"of one", time_a), ("same", b"older", time_a)]);
     let other = folder(&home, "other", &[("fileB.txt", &large, time_b), ("same", b"newer", time_b)]);
-    let first = synchronizer(&Home::new(), &one, port);
-    let (second_home, mut files) = (
-        Home::new(),
-        vec![
-            ("fileA.txt", &b"of one"[..], time_a),
-            ("fileB.txt", &large, time_b),
-            ("same", b"newer", time_b),
-        ],
-    );
-    let mut second = synchronizer(&second_home, &other, port);
+    let homes = [Home::new(), Home::new()];
+    let first = synchronizer(&homes[0], &one, port);
+    let mut files = vec![
+        ("fileA.txt", &b"of one"[..], time_a),
+        ("fileB.txt", &large, time_b),
+        ("same", b"newer", time_b),
+    ];
+    let mut second = synchronizer(&homes[1], &other, port);
     let applied = second.until("applied");
     assert_eq!((&applied["path"], &applied["action"]), (&"fileA.txt".into(), &"create".into()));
     until_same(&[&one, &other], &files);
@@ -54,7 +53,7 @@ fn two_folders_become_the_same() {
     for (process, dir) in [(first, &one), (second, &other)] {
         let ended = process.end_by(Signal::INT);
         ended.assert_code(0);
-        assert!(ended.took < Duration::from_secs(2), "{ended:?}");
+        assert!(ended.took < LEAVING_MAX, "{ended:?}");
         no_trace_of_parts(dir);
     }
 }

@@ -14,6 +14,9 @@ use super::contract;
 
 /// Longer than anything takes that works, on a busy machine too: whoever waits longer has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+/// From the signal to the end. What is promised is 2 s, of which a process waits at most 1.5 s for others; the rest is for a busy machine.
+/// Whoever waited for a tracker that is silent, or for a transfer, would take longer than all of it.
+pub(crate) const LEAVING_MAX: Duration = Duration::from_secs(8);
 /// How often a process that has closed its output is looked at until it is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 

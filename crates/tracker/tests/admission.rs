@@ -11,7 +11,7 @@ use drizzle_net::{Connection, Dialer, Expect, Identity, Protocol};
 use drizzle_tracker::{Admission, Claim, Client, ClientError, Network};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use world::{Tracker, client_of, client_with, registration};
+use world::{Tracker, client_of, client_with, held_port, registration};
 
 fn is_refused(answer: &Result<impl Sized, ClientError>) -> bool {
     matches!(answer, Err(ClientError::Refused { .. }))
@@ -177,8 +177,10 @@ async fn plain_http_changes_nothing() {
 async fn a_restarted_tracker_is_the_same_and_its_peers_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let open = || Network::load_or_create(dir.path(), Admission::Invited).unwrap();
-    let tracker = Tracker::start_with(open(), "127.0.0.1:0".parse().unwrap()).await;
-    let (address, invite) = (tracker.address, tracker.invite());
+    let port = held_port();
+    let address = port.local_addr().unwrap();
+    let tracker = Tracker::start_with(open(), address).await;
+    let invite = tracker.invite();
     let identity = Identity::ephemeral().unwrap();
     let client = client_of(&identity, invite.clone());
     let file = registration("a", 1, Claim::All);
@@ -198,8 +200,10 @@ async fn a_restarted_tracker_is_the_same_and_its_peers_come_back() {
 /// The tracker of another network at the old place is not taken for the old one.
 #[tokio::test]
 async fn a_tracker_with_a_new_key_is_another_one() {
-    let tracker = Tracker::start(Admission::Invited).await;
-    let (address, client) = (tracker.address, tracker.client());
+    let port = held_port();
+    let address = port.local_addr().unwrap();
+    let tracker = Tracker::start_with(Network::ephemeral(Admission::Invited).unwrap(), address).await;
+    let client = tracker.client();
     client.join().await.unwrap();
     tracker.stop().await;
     let _other = Tracker::start_with(Network::ephemeral(Admission::Invited).unwrap(), address).await;

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::disks::{SmallDisk, fill, is_root};
 use crate::support::home::Home;
+use crate::support::port::Port;
 use crate::support::swarm::Tracker;
 use crate::support::words;
 
@@ -150,22 +151,23 @@ fn what_was_acknowledged_survives_every_kill() {
             .collect();
         // A number of acknowledgements is the event to wait for; where within the next one the kill hits is up to chance.
         let enough = random(150) as usize;
-        while acknowledged.load(Ordering::SeqCst) < enough {
+        let is_over = || running.iter().all(tokio::task::JoinHandle::is_finished);
+        while acknowledged.load(Ordering::SeqCst) < enough && !is_over() {
             std::thread::yield_now();
         }
         for _ in 0..random(1 << 20) {
             std::hint::spin_loop();
         }
         tracker.process.signal(Signal::KILL);
-        let (home, port) = (tracker.home, tracker.listen.port().to_string());
-        drop(tracker.process);
+        let Tracker { home, port, process, .. } = tracker;
+        drop(process);
         runtime.block_on(async {
             for peer in running {
                 peer.await.unwrap();
             }
         });
         all += acknowledged.load(Ordering::SeqCst);
-        tracker = Tracker::start_at(home, &port, words![]);
+        tracker = Tracker::start_at(home, port, words![]);
         let asker = Peer::new(tracker.invite());
         runtime.block_on(async {
             for peer in peers.iter() {
@@ -191,7 +193,7 @@ fn a_tracker_whose_disk_is_full_acknowledges_nothing() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount(home.join("data"), "8m") else { return };
     let runtime = Runtime::new().unwrap();
-    let tracker = Tracker::start_at(home, "0", words![]);
+    let tracker = Tracker::start_at(home, Port::hold(), words![]);
     let (filler, peer) = (tracker.home.join("data/filler"), Peer::new(tracker.invite()));
     let step = || runtime.block_on(peer.step());
     (0..10).for_each(|_| step().unwrap());
@@ -202,9 +204,9 @@ fn a_tracker_whose_disk_is_full_acknowledges_nothing() {
     std::fs::remove_file(&filler).unwrap();
     while step().is_none() {}
 
-    let port = tracker.listen.port().to_string();
-    tracker.process.end_by(Signal::KILL);
-    let tracker = Tracker::start_at(tracker.home, &port, words![]);
+    let Tracker { home, port, process, .. } = tracker;
+    process.end_by(Signal::KILL);
+    let tracker = Tracker::start_at(home, port, words![]);
     runtime.block_on(peer.check(&Peer::new(tracker.invite()).client));
     tracker.process.end_by(Signal::TERM).assert_code(0);
     std::fs::remove_file(tracker.home.join("data/catalogue.redb")).unwrap();

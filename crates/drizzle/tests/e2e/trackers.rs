@@ -17,7 +17,7 @@ use crate::support::words;
 fn a_tracker_that_is_not_there_is_told() {
     let tracker = Tracker::start();
     let at = tracker.at_file();
-    let Tracker { home, process, .. } = tracker;
+    let Tracker { home, port: _port, process, .. } = tracker;
     process.end_by(Signal::KILL);
     let file = home.file("file", b"data");
     for words in [
@@ -42,15 +42,14 @@ fn transfers_go_on_while_the_tracker_is_down_and_peers_come_back() {
     let mut sharer = Sharer::start_at(&tracker, &there, &file);
     let mut get = here.start_get(&sharer.link(), words!["--limit-down", "2MiB", "--refresh", "1"]);
     get.until("chunk");
-    let (listen, invite) = (tracker.listen, tracker.invite.clone());
-    let Tracker { home, process, .. } = tracker;
+    let Tracker { home, port, process, invite, .. } = tracker;
     process.end_by(Signal::KILL);
     get.end().assert_code(0);
     assert_same(&file, &here.out().join("data"));
 
     // The link holds its tracker, and the address of the one who shares.
     sharer.process.until_said("it is tried again");
-    let tracker = Tracker::start_at(home, &listen.port().to_string(), words![]);
+    let tracker = Tracker::start_at(home, port, words![]);
     assert_eq!(tracker.invite, invite, "the same network");
     sharer.process.until_said("the tracker is back");
     let started = Instant::now();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use drizzle_model::{ContentHash, ContentKind, FileKey, Geometry, Invite, Mtime, PeerId, RelPath, Time};
 use drizzle_net::{Acceptor, Dialer, Identity};
 use drizzle_tracker::{Admission, Claim, Client, Clock, Network, Registration, Server};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -43,6 +43,16 @@ impl Clock for HandClock {
     fn unix_s(&self) -> u64 {
         1_800_000_000 + self.elapsed().as_secs()
     }
+}
+
+/// A port that the system gives to nobody else while this is there: bound, and not listened on. A tracker can listen on it, again and
+/// again, and whoever calls meanwhile is refused.
+pub(crate) fn held_port() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    // As listeners do: two that say so may both be bound, as long as only one of them listens.
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 /// A tracker that runs.

@@ -6,6 +6,7 @@ pub(crate) mod home;
 pub(crate) mod lie;
 pub(crate) mod noise;
 pub(crate) mod peer;
+pub(crate) mod port;
 pub(crate) mod process;
 pub(crate) mod raw_manifest;
 pub(crate) mod swarm;

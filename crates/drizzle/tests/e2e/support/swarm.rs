@@ -9,12 +9,14 @@ use drizzle_model::{Invite, Link};
 use serde_json::Value;
 
 use super::home::Home;
+use super::port::Port;
 use super::process::{Running, text};
 use super::words;
 
-/// A tracker on a port of its own.
+/// A tracker on a port of its own, which stays its own while it is down.
 pub(crate) struct Tracker {
     pub(crate) home: Home,
+    pub(crate) port: Port,
     pub(crate) process: Running,
     pub(crate) invite: String,
     pub(crate) listen: SocketAddr,
@@ -26,12 +28,13 @@ impl Tracker {
     }
 
     pub(crate) fn start_with(more: Vec<OsString>) -> Self {
-        Self::start_at(Home::new(), "0", more)
+        Self::start_at(Home::new(), Port::hold(), more)
     }
 
     /// Starts it where its state is already, or not.
-    pub(crate) fn start_at(home: Home, port: &str, more: Vec<OsString>) -> Self {
-        let mut all = words!["tracker", "127.0.0.1", port, "--data", home.join("data")];
+    pub(crate) fn start_at(home: Home, port: Port, more: Vec<OsString>) -> Self {
+        let number = port.number().to_string();
+        let mut all = words!["tracker", "127.0.0.1", number, "--data", home.join("data")];
         all.extend(words!["--invite-file", home.join("invite")]);
         all.extend(more);
         let mut process = home.start(all);
@@ -39,7 +42,7 @@ impl Tracker {
         let invite = text(&ready["invite"]);
         assert_eq!(fs::read_to_string(home.join("invite")).unwrap().trim_end(), invite);
         let listen = text(&ready["listen"]).parse().unwrap();
-        Self { home, process, invite, listen }
+        Self { home, port, process, invite, listen }
     }
 
     /// `@FILE` with the invite.

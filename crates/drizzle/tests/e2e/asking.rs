@@ -65,7 +65,7 @@ fn who_has_which_chunks_is_told_while_they_arrive() {
     let (there, here) = (Home::new(), Home::new());
     let file = there.file("data", &noise::bytes(8 << 20, 2));
     let sharer = Sharer::start_at(&tracker, &there, &file);
-    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "1M"]);
+    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "200k"]);
     get.until("chunk");
     let asker = Home::new();
     let locate = |what: &str| {

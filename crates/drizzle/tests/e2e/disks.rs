@@ -173,7 +173,7 @@ fn a_full_disk_is_told_and_what_came_is_kept() {
     here.get(&large.link()).assert_error(6, "disk", "too full");
     assert!(!here.out().join("large").exists());
 
-    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "2MiB"]);
+    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "1MiB"]);
     (0..10).for_each(|_| drop(get.until("chunk")));
     fill(&here.out().join("filler"));
     let ended = get.end();

@@ -16,8 +16,9 @@ use crate::support::words;
 const CHUNK: u64 = 64 << 10;
 const SIZE: u64 = 6 << 20;
 
+/// So slow that it is still far from its end when the signal comes, on a busy machine too.
 fn kill_somewhere(here: &Home, link: &str, chunks: u64) {
-    let mut get = here.start_get(link, words!["--limit-down", "4MiB"]);
+    let mut get = here.start_get(link, words!["--limit-down", "1MiB"]);
     for _ in 0..chunks {
         get.until("chunk");
     }
@@ -149,8 +150,11 @@ fn two_fetches_into_one_place_do_no_harm() {
     let sharer = Sharer::start(&there, &file);
     let mut first = here.start_get(&sharer.link(), words!["--limit-down", "4MiB"]);
     first.until("chunk");
+    // It stands still meanwhile, so it cannot be done before the other has begun.
+    first.signal(Signal::STOP);
     let second = here.get(&sharer.link());
     second.assert_error(6, "disk", "another process");
+    first.signal(Signal::CONT);
     first.end().assert_code(0);
     assert_same(&file, &here.out().join("data"));
 }

@@ -55,7 +55,7 @@ fn unfinished_data_lies_where_it_is_told_to() {
     let file = there.file("data", &crate::support::noise::bytes(4 << 20, 1));
     let sharer = Sharer::start(&there, &file);
     let partial = here.join("elsewhere");
-    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "1M", "--partial-dir", &partial]);
+    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "500k", "--partial-dir", &partial]);
     get.until("chunk");
     assert_eq!(fs::read_dir(&partial).unwrap().count(), 1);
     assert_eq!(fs::read_dir(here.out()).unwrap().count(), 0, "nothing in the target yet");

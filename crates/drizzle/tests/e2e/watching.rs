@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,11 @@ fn assert_fetched(tracker: &Tracker, path: &Path) {
     let name = path.file_name().unwrap();
     here.run(words!["get", name, "-o", here.out(), "--tracker", tracker.at_file()]).assert_code(0);
     assert_same(path, &here.out().join(name));
+}
+
+/// Waits for a version of so many bytes. Others may come first: whoever looks in between two steps sees the first alone.
+fn until_size(process: &mut Running, bytes: u64) {
+    while number(&process.until("shared")["size"]) != bytes {}
 }
 
 fn small_folder(there: &Home) -> PathBuf {
@@ -131,6 +137,10 @@ fn single_files_come_and_go_one_by_one() {
     fs::write(&one, "the first again").unwrap();
     let again = process.until("shared");
     assert_eq!((text(&again["name"]), &again["replaces"]), ("one".into(), &serde_json::Value::Null));
+    // Whoever looks before it is written sees it empty at first.
+    if number(&again["size"]) != 15 {
+        until_size(&mut process, 15);
+    }
     assert_fetched(&tracker, &one);
     // As editors write: another file comes into its place.
     fs::write(there.join("draft"), "the second, as it is now").unwrap();
@@ -179,9 +189,9 @@ fn a_folder_that_was_replaced_is_followed_on() {
     assert_eq!(tracker.names(), Vec::<String>::new());
     fs::create_dir(&top).unwrap();
     fs::write(top.join("f"), "another folder").unwrap();
-    sharer.process.until("shared");
+    until_size(&mut sharer.process, 14);
     fs::write(top.join("g"), "more").unwrap();
-    while number(&sharer.process.until("shared")["size"]) != 18 {}
+    until_size(&mut sharer.process, 18);
     assert_fetched(&tracker, &top);
 }
 
@@ -193,15 +203,21 @@ fn a_file_that_is_being_written_is_shared_when_it_is_whole() {
     let top = small_folder(&there);
     let mut sharer = Sharer::start_with(&there, &top, seldom(&tracker));
     let is_enough = AtomicBool::new(false);
+    let (begin, begun) = channel();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut file = File::create(top.join("big")).unwrap();
+        let is_enough = &is_enough;
+        let path = top.join("big");
+        scope.spawn(move || {
+            let mut file = File::create(path).unwrap();
             while !is_enough.load(Ordering::Relaxed) {
                 file.write_all(&[7; 1000]).unwrap();
+                // Whoever is not waited for any more need not hear it.
+                let _ = begin.send(());
                 thread::sleep(Duration::from_millis(20));
             }
             file.write_all(b"the end").unwrap();
         });
+        begun.recv().unwrap();
         fs::write(top.join("other"), "not kept waiting").unwrap();
         let shared = sharer.process.until("shared");
         is_enough.store(true, Ordering::Relaxed);
@@ -280,7 +296,7 @@ fn what_is_not_watched_is_not_shared_anew() {
     let sharer = Sharer::start_with(&there, &file, words);
     fs::write(&file, "as it is").unwrap();
     let here = Home::new();
-    here.start_get(&sharer.link(), words!["--patience", "2"]).end().assert_error(4, "integrity", "f");
+    here.get(&sharer.link()).assert_error(4, "integrity", "f");
     let ended = sharer.process.end_by(Signal::INT);
     assert_eq!(ended.all("shared").len(), 1);
 }

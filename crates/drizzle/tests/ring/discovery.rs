@@ -25,6 +25,7 @@ impl Scene {
             let member = Member::start(words!["--join", &members[0].address]);
             members.push(member);
         }
+        eventually("the members know each other", || members.iter().all(|member| knows(member, 2)));
         let sharer = Home::new();
         let film = file(&sharer, "film.bin", 2_000_000);
         let folder = sharer.join("notes");
@@ -35,6 +36,12 @@ impl Scene {
         let links = (0..2).map(|_| text(&sharing.until("shared")["link"])).collect();
         Self { members, sharer, sharing, links }
     }
+}
+
+/// Whether a member knows so many others.
+fn knows(member: &Member, others: usize) -> bool {
+    let status = member.ask(words!["status"]);
+    status.all("neighbours")[0]["successors"].as_array().unwrap().len() == others
 }
 
 /// The ring in the tracker's place, entered through a member.
@@ -103,27 +110,34 @@ fn the_death_of_a_member_takes_nothing_that_is_shared() {
     assert_same(&scene.sharer.join("film.bin"), &getter.out().join("film.bin"));
 }
 
+/// How often it is tried to ask before the ring has noticed that a member hangs: on a busy machine it may be the first.
+const TRIALS: usize = 5;
+
 /// A member that hangs takes nothing of the list but what only it keeps, and that is told. Would fail if the list ended with it,
 /// or passed for whole.
 #[test]
 fn a_list_goes_round_who_does_not_answer() {
     let scene = Scene::set();
-    let first = &scene.members[0];
-    eventually("three members keep every name", || {
-        let knows_all = |member: &Member| {
-            let status = member.ask(words!["status"]);
-            status.all("neighbours")[0]["successors"].as_array().unwrap().len() == 2
-        };
-        scene.members.iter().all(knows_all) && names(first, words!["list"]) == ["film.bin", "notes"]
-    });
-    scene.members[2].process.signal(Signal::STOP);
-    let listed = Home::new().run(words!["list", "--tracker", at(first)]);
-    listed.assert_code(0);
-    let found: Vec<String> = listed.all("file").iter().map(|file| text(&file["name"])).collect();
-    assert_eq!(found, ["film.bin", "notes"]);
-    let errors = listed.all("error");
-    assert_eq!(errors.len(), 1, "{}", listed.stderr);
-    assert_eq!(errors[0]["kind"], "incomplete");
-    assert!(listed.stderr.contains("warning: 1 member of the ring did not answer"), "{}", listed.stderr);
-    scene.members[2].process.signal(Signal::CONT);
+    let (first, third) = (&scene.members[0], &scene.members[2]);
+    for trial in 1..=TRIALS {
+        eventually("three members keep every name", || {
+            let knows_all = scene.members.iter().all(|member| knows(member, 2));
+            knows_all && names(first, words!["list"]) == ["film.bin", "notes"]
+        });
+        third.process.signal(Signal::STOP);
+        let listed = Home::new().run(words!["list", "--tracker", at(first)]);
+        let is_too_late = !knows(first, 2);
+        third.process.signal(Signal::CONT);
+        listed.assert_code(0);
+        let found: Vec<String> = listed.all("file").iter().map(|file| text(&file["name"])).collect();
+        assert_eq!(found, ["film.bin", "notes"]);
+        let errors = listed.all("error");
+        if errors.is_empty() && is_too_late && trial < TRIALS {
+            continue;
+        }
+        assert_eq!(errors.len(), 1, "{}", listed.stderr);
+        assert_eq!(errors[0]["kind"], "incomplete");
+        assert!(listed.stderr.contains("warning: 1 member of the ring did not answer"), "{}", listed.stderr);
+        return;
+    }
 }

@@ -257,8 +257,10 @@ fn all_neighbours_hear_a_goodbye() {
     }
     for member in others {
         let ended = member.process.end_by(Signal::TERM);
+        // On a busy machine it may have been late with an answer while it was there.
+        let afterwards = ended.stderr.rsplit_once("peer 80 left").map_or(&*ended.stderr, |(_, after)| after);
         for wrong in ["peer 80 missed", "peer 80 is gone"] {
-            assert!(!ended.stderr.contains(wrong), "{}", ended.stderr);
+            assert!(!afterwards.contains(wrong), "{}", ended.stderr);
         }
     }
 }

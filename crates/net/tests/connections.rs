@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drizzle_model::{Address, PeerId};
@@ -12,7 +13,7 @@ use drizzle_net::{
     Remote, Timeouts,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 type Outcome = Result<Accepted, AcceptError>;
@@ -347,6 +348,7 @@ async fn a_caller_that_stops_in_the_handshake_is_sent_away() {
     tcp.write_all(&[0x16, 3, 1, 0, 200, 1]).await.unwrap();
     let trickle = tokio::spawn(async move {
         while tcp.write_all(&[0]).await.is_ok() {
+            // This is the slowness that is meant.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
@@ -365,9 +367,10 @@ async fn a_caller_that_hangs_up_at_once_is_no_connection() {
 #[tokio::test]
 async fn who_is_not_there_is_told_apart() {
     let (_, dialer) = dialer();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = Address::from(listener.local_addr().unwrap());
-    drop(listener);
+    // Bound, so that no other test can have the port, and not listened on.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = Address::from(bound.local_addr().unwrap());
     let dialled = dialer.dial(&nobody, Protocol::Peer, Expect::AnyPeer).await;
     assert!(matches!(dialled, Err(DialError::Refused { .. })), "{dialled:?}");
 
@@ -462,6 +465,8 @@ async fn a_changed_byte_never_arrives() {
     let target: SocketAddr = format!("{}", callee.address).parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let between = Address::from(listener.local_addr().unwrap());
+    let is_handshake_over = Arc::new(AtomicBool::new(false));
+    let changes = Arc::clone(&is_handshake_over);
     tokio::spawn(async move {
         let (mut caller_in, mut caller_out) = listener.accept().await.unwrap().0.into_split();
         let (mut callee_in, mut callee_out) = TcpStream::connect(target).await.unwrap().into_split();
@@ -469,8 +474,7 @@ async fn a_changed_byte_never_arrives() {
         let mut bytes = vec![0; 1 << 16];
         loop {
             let len = caller_in.read(&mut bytes).await.unwrap();
-            // Only the data is longer than this.
-            if len > 8192 {
+            if changes.load(Ordering::SeqCst) {
                 bytes[len / 2] ^= 1;
             }
             if len == 0 || callee_out.write_all(&bytes[..len]).await.is_err() {
@@ -480,6 +484,7 @@ async fn a_changed_byte_never_arrives() {
     });
     let mut ours = dialer().1.dial(&between, Protocol::Peer, Expect::Peer(callee.id)).await.unwrap();
     let Ok(Accepted::Peer(_, mut theirs)) = callee.outcome.await.unwrap() else { panic!("no peer") };
+    is_handshake_over.store(true, Ordering::SeqCst);
     ours.write_all(&[9; 16_000]).await.unwrap();
     ours.flush().await.unwrap();
     let mut received = Vec::new();

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use drizzle_classic::{Dialect, Folder, Gauge, GetError, Got, Name, Rates, Wanted, get};
 use drizzle_model::Mtime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// What a peer sends; then it closes.
 #[derive(Clone)]
@@ -65,8 +65,11 @@ async fn peer(reply: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> S
     address
 }
 
-async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// A port that nobody listens on: it is bound, so that no other test can have it either.
+fn nobody() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 const TIME: i64 = 1_700_000_000;
@@ -128,8 +131,9 @@ async fn the_next_holder_is_tried_when_one_does_not_give_it() {
     let lost = peer(|_, _| nothing()).await;
     let garbled = peer(|_, _| bare(b"Content-Length: -5\nthe file")).await;
     let noise = peer(|_, _| announced(3, b"too long")).await;
+    let nobody = nobody();
     let bad = [
-        (nobody().await, Dialect::Lf),
+        (nobody.local_addr().unwrap(), Dialect::Lf),
         (short, Dialect::Lf),
         (torn, Dialect::Both),
         (huge, Dialect::Lf),
@@ -222,7 +226,7 @@ async fn an_empty_file_is_only_made_when_it_is_one() {
     assert_holds(dir.path(), None);
 }
 
-/// Waits until something is seen.
+/// Waits until something is seen on the disk. Nobody tells of that, so it is looked for.
 async fn until(is_seen: impl Fn() -> bool) {
     let seen = async {
         while !is_seen() {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drizzle_classic::limits::{REQUEST_TIMEOUT, SERVED_PER_HOST_MAX};
+use drizzle_classic::limits::{LF_WAIT, REQUEST_TIMEOUT, SERVED_PER_HOST_MAX};
 use drizzle_classic::{Counter, Folder};
 use drizzle_net::RateLimiter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,16 +35,27 @@ fn folder() -> (tempfile::TempDir, Vec<u8>) {
     (dir, large)
 }
 
+/// Between two pieces of a request, so that each is read by itself. Nobody tells when it was.
+const PIECE_EVERY: Duration = Duration::from_millis(30);
+
 async fn call(address: SocketAddr, pieces: &[&str]) -> TcpStream {
-    let mut tcp = TcpStream::connect(address).await.unwrap();
-    tcp.set_nodelay(true).unwrap();
-    for (position, piece) in pieces.iter().enumerate() {
-        if position > 0 {
-            tokio::time::sleep(Duration::from_millis(30)).await;
+    loop {
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        let (mut sent, mut longest) = (Instant::now(), Duration::ZERO);
+        for (position, piece) in pieces.iter().enumerate() {
+            if position > 0 {
+                tokio::time::sleep(PIECE_EVERY).await;
+                longest = longest.max(sent.elapsed());
+            }
+            tcp.write_all(piece.as_bytes()).await.unwrap();
+            sent = Instant::now();
         }
-        tcp.write_all(piece.as_bytes()).await.unwrap();
+        // Whoever pauses longer has said all: on a busy machine that happens, and then it is said once more.
+        if longest < LF_WAIT / 2 {
+            return tcp;
+        }
     }
-    tcp
 }
 
 async fn ask(address: SocketAddr, pieces: &[&str]) -> Vec<u8> {
@@ -88,14 +99,15 @@ async fn the_header_comes_by_itself() {
 #[tokio::test]
 async fn what_is_not_here_is_closed_without_a_byte() {
     let (dir, _) = folder();
-    std::fs::write(dir.path().parent().unwrap().join("drizzle-classic-outside"), "secret").unwrap();
-    let at = serve(dir.path()).await;
+    let within = dir.path().join("within");
+    std::fs::create_dir(&within).unwrap();
+    std::fs::write(within.join("large"), "large").unwrap();
+    let at = serve(&within).await;
     let too_long = "x".repeat(1000);
-    for name in ["none", "../drizzle-classic-outside", "/etc/passwd", ".", "", "large\0", &too_long] {
+    for name in ["none", "../large", "/etc/passwd", ".", "", "large\0", &too_long] {
         let reply = ask(at, &[&format!("{name}\n")]).await;
         assert!(reply.is_empty(), "{name}: {reply:?}");
     }
-    std::fs::remove_file(dir.path().parent().unwrap().join("drizzle-classic-outside")).unwrap();
 }
 
 /// Whoever reads slowly gets all of it.
@@ -110,6 +122,7 @@ async fn a_slow_reader_gets_all_of_it() {
             0 => break,
             received => reply.extend_from_slice(&piece[..received]),
         }
+        // This is the slowness that is meant.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(reply == large);
@@ -124,7 +137,7 @@ async fn silent_callers_end() {
     for _ in 0..SERVED_PER_HOST_MAX {
         silent.push(call(at, &["l"]).await);
     }
-    // Half a name is waited on for less long than nothing at all.
+    // Half a name is waited on for less long than nothing at all: for a third of a second, where that takes fifteen.
     let began = Instant::now();
     for mut caller in silent {
         let mut reply = Vec::new();

@@ -15,15 +15,21 @@ use drizzle_ring::{
 use drizzle_wire::{RingContext, RingFrame, RingHello, RingStage, TicketBytes};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Longer than anything takes that works.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn member(state: &Path) -> (Node, RingNode) {
-    member_at(state, [127, 0, 0, 1].into(), None).await
+    let (node, ring, _events) = member_at(state, [127, 0, 0, 1].into(), None).await;
+    (node, ring)
 }
 
-async fn member_at(state: &Path, ip: IpAddr, join: Option<Invite>) -> (Node, RingNode) {
+async fn member_at(
+    state: &Path,
+    ip: IpAddr,
+    join: Option<Invite>,
+) -> (Node, RingNode, UnboundedReceiver<RingEvent>) {
     let mut settings = Settings::new(state.to_owned());
     settings.listen = Listen { ip, port: 0, otherwise_any_port: false };
     let (node, _events) = Node::start(settings).await.unwrap();
@@ -38,7 +44,7 @@ async fn member_at(state: &Path, ip: IpAddr, join: Option<Invite>) -> (Node, Rin
     };
     let (ring, mut events) = node.start_ring(settings).await.unwrap();
     while !matches!(events.recv().await.unwrap(), RingEvent::Joined) {}
-    (node, ring)
+    (node, ring, events)
 }
 
 /// Somebody who knows the secret, and says hello as a member.
@@ -165,7 +171,7 @@ async fn a_ticket_of_another_secret_admits_nobody() {
 async fn no_other_machine_hears_of_loopback() {
     let states = [TempDir::new().unwrap(), TempDir::new().unwrap()];
     let any = IpAddr::from([0, 0, 0, 0]);
-    let (node, ring) = member_at(states[0].path(), any, None).await;
+    let (node, ring, mut events) = member_at(states[0].path(), any, None).await;
     let own: SocketAddr = ring.invite().addresses[0].to_string().parse().unwrap();
     if own.ip().is_loopback() {
         eprintln!("skipped: this machine has no address but loopback");
@@ -173,14 +179,18 @@ async fn no_other_machine_hears_of_loopback() {
     }
     let near = Address::from(SocketAddr::new([127, 0, 0, 1].into(), own.port()));
     let through = Invite { addresses: vec![near], ..ring.invite().clone() };
-    let (other_node, other) = member_at(states[1].path(), any, Some(through)).await;
-    let mut known = None;
-    while known.is_none() {
-        let state = ring.state().await.unwrap();
-        known = state.successors.first().map(|one| one.address);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(known.unwrap().ip().is_loopback(), "it joined by loopback");
+    let (other_node, other, _events) = member_at(states[1].path(), any, Some(through)).await;
+    let known = async {
+        loop {
+            if let RingEvent::Neighbours { successors, .. } = events.recv().await.unwrap()
+                && let Some(first) = successors.first()
+            {
+                break first.address;
+            }
+        }
+    };
+    let known = tokio::time::timeout(DEADLINE, known).await.unwrap();
+    assert!(known.ip().is_loopback(), "it joined by loopback");
 
     let secret = ring.invite().secret.clone().unwrap();
     let mut far = Insider::meet(&ring, &secret).await;
@@ -194,8 +204,7 @@ async fn no_other_machine_hears_of_loopback() {
             break nearer.into_iter().chain(owners).find(|one| one.peer == other.me().peer);
         }
     };
-    let port = known.unwrap().port();
-    assert_eq!(named.unwrap().address, SocketAddr::new(own.ip(), port));
+    assert_eq!(named.unwrap().address, SocketAddr::new(own.ip(), known.port()));
     other.quit().await;
     ring.quit().await;
     other_node.shutdown().await;

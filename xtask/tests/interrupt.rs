@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-/// Notes its process number, and stays.
+/// Notes its process number, before anybody can go on because of what it says, and stays.
 const STAND_IN: &str = r#"#!/bin/sh
 case $1 in
 --version) echo "stand-in"; exit ;;
-share) echo '{"event":"ready"}'; echo '{"event":"shared","link":"drizzle:?x"}' ;;
 esac
 echo "$1 $$" >> PIDS
+case $1 in
+share) echo '{"event":"ready"}'; echo '{"event":"shared","link":"drizzle:?x"}' ;;
+esac
 exec sleep 1000
 "#;
 

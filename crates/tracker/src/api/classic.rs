@@ -6,8 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{MatchDto, MtimeDto};
 
-// `SearchQuery` has most of these fields as well. They cannot be shared: of a flattened value serde neither refuses what is not known nor
-// reads numbers from a query.
+// `SearchQuery` has most of these fields as well. They cannot be shared: serde reads no numbers from a query into a flattened value, and does
+// not promise to refuse what is not known beside one.
 /// Which of the files of classic peers, and which part of them.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

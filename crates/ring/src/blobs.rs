@@ -24,11 +24,11 @@ const SOURCES_MAX: usize = 4;
 /// A blob may be missed so long. Replicas compare every minute or so, and whoever has it offers it then; what came to
 /// nobody within this time does not come.
 const MISSED_MAX: Duration = Duration::from_secs(60 * 60);
-/// One that was here, and is not now, may be missed longer: its disk may be away for some days, and hold the last copy. What was here
-/// has cost somebody its bytes, so nobody fills a shelf by it.
+/// One that was here, and is not now, may be missed longer: its disk may be away for some days, and hold the last copy.
+/// What was here has cost somebody its bytes, so nobody fills a shelf by it.
 const LOST_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// While somebody gives it, it may take longer: a driver fetches for twelve hours at the most, and one source may follow
-/// another. Beyond this, whoever gives it only pretends to.
+/// While somebody gives it, it may take longer: a driver fetches for twelve hours at the most, and one source may
+/// follow another. Beyond this, whoever gives it only pretends to.
 const FETCHED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often a fetch that takes longer is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! What a shelf holds whole, counted once: so a question about an arc costs two searches, whoever asks and how often.
 //!
-//! Law: it is what the shelf holds, or it is not there. It is made anew as a whole, since what changes a shelf comes in bursts,
-//! and questions come after them.
+//! Law: it is what the shelf holds, or it is not there. It is made anew as a whole, since what changes a shelf comes in
+//! bursts, and questions come after them.
 
 use alloc::vec::Vec;
 
@@ -74,7 +74,8 @@ mod tests {
     use super::*;
     use crate::position::{Key, Space};
 
-    /// Would fail if an arc that goes past zero, ends on a record, or is the whole circle were counted otherwise than row by row.
+    /// Would fail if an arc that goes past zero, ends on a record, or is the whole circle were counted otherwise than
+    /// row by row.
     #[test]
     fn an_arc_is_counted_as_row_by_row() {
         let space = Space::new(8).unwrap();

@@ -30,7 +30,8 @@ pub enum Message {
 }
 
 impl Message {
-    /// Shows each contact that the message names, to be changed: the same peer may have another address for another one.
+    /// Shows each contact that the message names, to be changed: the same peer may have another address for another
+    /// one.
     pub fn each_contact(&mut self, mut visit: impl FnMut(&mut Contact)) {
         match self {
             Self::Answer(_, Answer::State { predecessor, successors, .. }) => {

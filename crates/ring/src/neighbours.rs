@@ -50,7 +50,8 @@ pub struct View<P> {
 pub enum Step<P> {
     /// Nothing.
     Rest,
-    /// Ask this node for its view, and report with [`Neighbours::answered`], [`Neighbours::busy`] or [`Neighbours::failed`].
+    /// Ask this node for its view, and report with [`Neighbours::answered`], [`Neighbours::busy`] or
+    /// [`Neighbours::failed`].
     Ask(P),
     /// The list is fresh. Tell this node, so that it rectifies.
     Notify(P),

@@ -19,8 +19,8 @@ pub const VALUE_BYTES_MAX: usize = 1024;
 /// The longest lease of a record without a blob, counted from now. Publishers renew; what nobody renews goes away.
 pub const LEASE_SECONDS_MAX: u64 = 24 * 60 * 60;
 
-/// So far ahead of a keeper's clock a rank may lie, where it is a time: as far as clocks usually differ, and as far as a
-/// tracker allows.
+/// So far ahead of a keeper's clock a rank may lie, where it is a time: as far as clocks usually differ, and as far as
+/// a tracker allows.
 pub const RANK_AHEAD_SECONDS_MAX: u64 = 5 * 60;
 
 /// What a signature is made over begins with this, so that it can mean nothing elsewhere.
@@ -55,8 +55,8 @@ pub struct Content {
     pub version: u64,
     /// When it ends.
     pub lease: Lease,
-    /// Where it stands among the records of its key: the greatest first. For names, the file's modification time. None that
-    /// lies in the future, as seconds since 1970, is kept.
+    /// Where it stands among the records of its key: the greatest first. For names, the file's modification time. None
+    /// that lies in the future, as seconds since 1970, is kept.
     pub rank: i64,
     /// The size of the blob that goes with it, whose hash is the subject; `None` when there is none.
     pub blob_bytes: Option<u64>,

@@ -7,9 +7,9 @@
 //!                     `--taken, or no answer--> outside
 //! ```
 //!
-//! What keeps the ring is in `upkeep`, what seeks in `seek`, what the user asked for in `jobs`, what keeps the records where
-//! they belong in `keep`, and what answers others in `answer`. These only add to [`Ring`]; what its fields are made of is in
-//! `purpose`, `stage`, `task`, `replicas` and `counted`, which know nothing of it.
+//! What keeps the ring is in `upkeep`, what seeks in `seek`, what the user asked for in `jobs`, what keeps the records
+//! where they belong in `keep`, and what answers others in `answer`. These only add to [`Ring`]; what its fields are
+//! made of is in `purpose`, `stage`, `task`, `replicas` and `counted`, which know nothing of it.
 
 mod answer;
 mod counted;
@@ -176,8 +176,8 @@ impl Ring {
         self.show_changes(now);
     }
 
-    /// Says what the wall clock shows at `now`. The clock of `now` may stand still while a machine sleeps, and the wall clock
-    /// may be set; leases end by the latter.
+    /// Says what the wall clock shows at `now`. The clock of `now` may stand still while a machine sleeps, and the wall
+    /// clock may be set; leases end by the latter.
     pub fn set_unix_seconds(&mut self, now: Time, unix_seconds: u64) {
         self.config.unix_seconds_at_origin = unix_seconds.saturating_sub(now.since_origin().as_secs());
     }
@@ -231,7 +231,8 @@ impl Ring {
         self.neighbours.successors()
     }
 
-    /// Records here that name a file, and the bytes of all those files, whether they have come or not: what quotas count.
+    /// Records here that name a file, and the bytes of all those files, whether they have come or not: what quotas
+    /// count.
     pub fn promised(&self) -> (usize, u64) {
         self.shelf.promised()
     }

@@ -24,7 +24,8 @@ use crate::position::{Position, Space, between};
 const ASKS_MAX: usize = 128;
 /// Candidates that are remembered; the farthest go first.
 const CANDIDATES_MAX: usize = 96;
-/// Owners that are asked at a time when one is late. If half of all peers are gone, one of eight lives all but certainly.
+/// Owners that are asked at a time when one is late. If half of all peers are gone, one of eight lives all but
+/// certainly.
 const OWNERS_HURRIED: usize = 8;
 /// Closer owners than the predecessor knew of; more than one is rare.
 const CLOSER_OWNERS_MAX: usize = 8;

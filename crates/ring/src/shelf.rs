@@ -131,8 +131,8 @@ impl Shelf {
         self.blobs.add_source(blob, source);
     }
 
-    /// The records under a key that are not withdrawn, the greatest rank first. When there are more than can be told, each
-    /// publisher has its say before any has a second one.
+    /// The records under a key that are not withdrawn, the greatest rank first. When there are more than can be told,
+    /// each publisher has its say before any has a second one.
     pub(crate) fn under(&self, key: Key) -> Vec<Offered> {
         let mut found: Vec<&Record> = self
             .under_key(key)

@@ -1,7 +1,7 @@
 //! How many bytes wait to be written, on one line and on all of a node: whoever does not read fills no memory.
 //!
-//! A line may have much waiting, for when neighbours change records go over it by hundreds. When all together have too much,
-//! each may have only a little: so those who do not read take nothing from those who do.
+//! A line may have much waiting, for when neighbours change records go over it by hundreds. When all together have too
+//! much, each may have only a little: so those who do not read take nothing from those who do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,8 +2,9 @@
 //!
 //! What is shared has two cards: one under its hash (who has some of it) and one under its name (what is called so, the
 //! newest first). Both end with their lease unless they are renewed, and are taken back when this peer leaves. Nothing
-//! a card says is believed but where somebody may be asked: the bytes are proved against the hash. Who sent what was wrong is
-//! remembered here, and not named again for that content; nobody else is told, and nobody's word of it is taken.
+//! a card says is believed but where somebody may be asked: the bytes are proved against the hash. Who sent what was
+//! wrong is remembered here, and not named again for that content; nobody else is told, and nobody's word of it is
+//! taken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -97,8 +98,8 @@ impl RingDiscovery {
         self.inner.liars.add(content, peer);
     }
 
-    /// Everything that has a name in the ring, sorted by name: goes once round. What members do not tell is missing, and that is
-    /// said.
+    /// Everything that has a name in the ring, sorted by name: goes once round. What members do not tell is missing,
+    /// and that is said.
     pub(crate) async fn list(&self) -> Result<Vec<Listed>, RingError> {
         let space = self.inner.guest.space().await?;
         let mut records: HashMap<drizzle_ring::RecordId, Record> = HashMap::new();
@@ -364,8 +365,8 @@ fn have_of(registration: &Registration) -> Bitmap {
     }
 }
 
-/// The newest of a name comes first, so a time that is still to come would win for good. Keepers refuse such cards; one that does
-/// not is no reason to believe it.
+/// The newest of a name comes first, so a time that is still to come would win for good. Keepers refuse such cards; one
+/// that does not is no reason to believe it.
 fn is_of_the_past(card: &RingCard) -> bool {
     let latest = unix_s().saturating_add(RANK_AHEAD_SECONDS_MAX);
     u64::try_from(card.mtime.seconds()).map_or(true, |seconds| seconds <= latest)

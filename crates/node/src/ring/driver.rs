@@ -25,8 +25,8 @@ use crate::membership::unix_s;
 const LISTED_MAX: usize = drizzle_ring::RECORDS_MAX;
 /// What is kept is written down so soon after a change, once for all changes in between.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
-/// Between two times of writing it down lies so often what the last one took: who lets files come and go all the time does not
-/// keep the disk busy.
+/// Between two times of writing it down lies so often what the last one took: who lets files come and go all the time
+/// does not keep the disk busy.
 const SAVE_RESTS: u32 = 20;
 /// When the disk did not take it, it is tried again after so long.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
@@ -203,7 +203,8 @@ impl Driver {
         });
     }
 
-    /// What could not be written down is written again, even when nothing changes any more: a later start knows nothing else.
+    /// What could not be written down is written again, even when nothing changes any more: a later start knows nothing
+    /// else.
     fn saved(&mut self, took: Duration, is_done: bool) {
         let mut rest = took * SAVE_RESTS;
         if !is_done {

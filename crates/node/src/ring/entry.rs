@@ -1,4 +1,5 @@
-//! The way to a ring's secret: it stands in the invite, or is told by a member of an open ring, or is made by the first member.
+//! The way to a ring's secret: it stands in the invite, or is told by a member of an open ring, or is made by the first
+//! member.
 
 use std::fs;
 use std::io::{self, Write};

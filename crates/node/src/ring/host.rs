@@ -13,8 +13,8 @@ use super::naming::card_of;
 use super::reach::is_of_one_machine;
 use super::vault::{Got, Vault};
 
-/// What is done for all guests at a time. The machine does twice as much: so there is always room for the node's own, and nobody
-/// waits behind thousands of wishes.
+/// What is done for all guests at a time. The machine does twice as much: so there is always room for the node's own,
+/// and nobody waits behind thousands of wishes.
 const WISHES_MAX: usize = 96;
 /// Files that are placed for guests at a time. That may take long, so they have a bound of their own.
 const PLACED_MAX: usize = 64;

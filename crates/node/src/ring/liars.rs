@@ -1,8 +1,8 @@
 //! Who sent what was wrong, as this process saw it itself.
 //!
-//! A ring has no judge. Whoever lies would also accuse others, so no accusation is passed on, and none is believed: what was
-//! found here counts here, for the content that was wrong, and for an hour. A disk may have been to blame, and its owner get a
-//! good copy meanwhile; a liar costs one chunk an hour.
+//! A ring has no judge. Whoever lies would also accuse others, so no accusation is passed on, and none is believed:
+//! what was found here counts here, for the content that was wrong, and for an hour. A disk may have been to blame, and
+//! its owner get a good copy meanwhile; a liar costs one chunk an hour.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use super::backlog::Backlog;
 use super::line::{Line, LineId};
 
-/// Lines to members that stay open. A node speaks regularly to its neighbours and fingers: some forty in a ring of thousands.
+/// Lines to members that stay open. A node speaks regularly to its neighbours and fingers: some forty in a ring of
+/// thousands.
 const MEMBERS_MAX: usize = 256;
 /// Lines to guests at a time.
 const GUESTS_MAX: usize = 512;
@@ -19,8 +20,8 @@ const GUESTS_MAX: usize = 512;
 const WISHES_MAX: usize = 64;
 /// What may wait for one call to be answered.
 const WAITING_MAX: usize = 64;
-/// Records that may wait for calls to be answered, of all together, each of some 1.3 KiB at the most. What finds no room is not
-/// said: the machine asks again, or compares again later.
+/// Records that may wait for calls to be answered, of all together, each of some 1.3 KiB at the most. What finds no
+/// room is not said: the machine asks again, or compares again later.
 const RECORDS_WAITING_MAX: usize = 16_384;
 
 struct Entry {
@@ -190,7 +191,8 @@ mod tests {
         Contact { position: Position::default(), peer: PeerId::from_bytes([number; 32]), address }
     }
 
-    /// Would fail if who leaves forgot the neighbours that it has no line to, or waited for calls on which nothing is to be said.
+    /// Would fail if who leaves forgot the neighbours that it has no line to, or waited for calls on which nothing is
+    /// to be said.
     #[test]
     fn a_goodbye_waits_for_a_call_that_has_something_to_say() {
         let mut lines = Lines::default();

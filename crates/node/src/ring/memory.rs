@@ -1,8 +1,8 @@
 //! What a member remembers of the files that it keeps, from one start to the next: their records, as they are sent.
 //!
-//! After a start each is stored anew: where it belongs may be elsewhere by now, and if the whole ring was down, this is where
-//! its files come back from. What is not stored anew yet is written down again with what is kept, so that a process that is
-//! killed early forgets nothing. What cannot be read is never overwritten, but put aside.
+//! After a start each is stored anew: where it belongs may be elsewhere by now, and if the whole ring was down, this is
+//! where its files come back from. What is not stored anew yet is written down again with what is kept, so that a
+//! process that is killed early forgets nothing. What cannot be read is never overwritten, but put aside.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,8 +41,8 @@ pub(super) struct Snapshot {
 }
 
 impl Memory {
-    /// Reads what an earlier process wrote; and whether that was all of it. One that wrote nothing may have been killed before it
-    /// could, or its disk was full: what it kept then is not known either.
+    /// Reads what an earlier process wrote; and whether that was all of it. One that wrote nothing may have been killed
+    /// before it could, or its disk was full: what it kept then is not known either.
     pub(super) fn open(path: PathBuf) -> io::Result<(Self, bool)> {
         let (records, is_whole) = load(&path)?;
         let is_there = path.try_exists()?;
@@ -179,8 +179,8 @@ mod tests {
         assert_eq!(load(&path).unwrap(), (vec![], false));
     }
 
-    /// Would fail if a process that is killed before all was stored anew forgot the rest, or if an older snapshot that is
-    /// written late replaced a newer one.
+    /// Would fail if a process that is killed before all was stored anew forgot the rest, or if an older snapshot that
+    /// is written late replaced a newer one.
     #[test]
     fn what_is_not_stored_anew_yet_is_written_down_again() {
         let folder = tempfile::tempdir().unwrap();
@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(load(&path).unwrap(), (records[2..].to_vec(), true));
     }
 
-    /// Would fail if what was kept by a process that was killed before it could write, or whose disk was full, were deleted.
+    /// Would fail if what was kept by a process that was killed before it could write, or whose disk was full, were
+    /// deleted.
     #[test]
     fn where_nothing_was_written_it_is_not_sure_what_was_kept() {
         let folder = tempfile::tempdir().unwrap();

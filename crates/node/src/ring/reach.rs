@@ -1,8 +1,8 @@
 //! By which address a peer is named to another, and understood by it.
 //!
-//! Members of one machine know each other by loopback addresses, which mean another machine, or nobody, to everybody else.
-//! So a contact's loopback address is turned into the address of the machine on which it was seen: by whoever names it, and
-//! again by whoever hears it. Whether the peer listens there is its own affair.
+//! Members of one machine know each other by loopback addresses, which mean another machine, or nobody, to everybody
+//! else. So a contact's loopback address is turned into the address of the machine on which it was seen: by whoever
+//! names it, and again by whoever hears it. Whether the peer listens there is its own affair.
 
 use std::net::IpAddr;
 

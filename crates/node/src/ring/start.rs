@@ -34,7 +34,8 @@ use crate::network::Network;
 
 /// What waits for the driver. Whoever sends more waits.
 const HAPPENINGS_MAX: usize = 1024;
-/// Files that wait to be looked into since their server found them changed; what finds no place is found by the next look.
+/// Files that wait to be looked into since their server found them changed; what finds no place is found by the next
+/// look.
 const SUSPECTS_MAX: usize = 64;
 /// How long a source of a file to be kept may be silent.
 const KEEP_PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +47,8 @@ pub struct RingSettings {
     pub join: Option<Invite>,
     /// Whether whoever asks is let in.
     pub is_open: bool,
-    /// The bits of a small ring's ids, and this node's; none: the ring of hashes, or that of the one through whom it joins.
+    /// The bits of a small ring's ids, and this node's; none: the ring of hashes, or that of the one through whom it
+    /// joins.
     pub place: Option<(u16, u64)>,
     /// How often neighbours are pinged.
     pub ping: Duration,

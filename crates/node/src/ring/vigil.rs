@@ -1,8 +1,9 @@
 //! The watch over what a node keeps for its ring: whether each file is still there, and still what its name says.
 //!
-//! To look at a file costs one system call, and is done every few seconds. To read it costs its bytes: one file after the other is
-//! read, with long rests, so that each has its turn about once a day, or less often where there is more than can be read in it; and at once when it looks otherwise, or when its server
-//! found it changed. What is gone or damaged is not served on, and the machine hears of it, which gets another copy.
+//! To look at a file costs one system call, and is done every few seconds. To read it costs its bytes: one file after
+//! the other is read, with long rests, so that each has its turn about once a day, or less often where there is more
+//! than can be read in it; and at once when it looks otherwise, or when its server found it changed. What is gone or
+//! damaged is not served on, and the machine hears of it, which gets another copy.
 //!
 //! What is missed is looked for on: its disk may come back, and then it is served again.
 
@@ -88,7 +89,8 @@ mod tests {
         (found, is_aside)
     }
 
-    /// Would fail if a ring went on counting on a copy that is gone or damaged, or if one that was only touched were given up.
+    /// Would fail if a ring went on counting on a copy that is gone or damaged, or if one that was only touched were
+    /// given up.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_file_that_is_gone_or_damaged_is_lost() {
         assert_eq!(after(|path| fs::remove_file(path).unwrap()).await, (Examined::Lost, false));

@@ -49,8 +49,8 @@ impl Ring {
         }
     }
 
-    /// In the middle of a join: whoever wants something stored, or what is stored, may ask again soon. That this node is no
-    /// neighbour yet, and leads nowhere, is no matter of time.
+    /// In the middle of a join: whoever wants something stored, or what is stored, may ask again soon. That this node
+    /// is no neighbour yet, and leads nowhere, is no matter of time.
     fn answer_outside(&self, ask: &Ask) -> Answer {
         let wants_records =
             matches!(ask, Ask::Put(_) | Ask::Get(_) | Ask::Compare { .. } | Ask::Pull(_) | Ask::Settled(_));

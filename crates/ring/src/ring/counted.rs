@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use drizzle_model::Time;
 
-/// Records that are counted in each span because others ask: some tenth of a core's time. A full shelf is counted sixteen times.
+/// Records that are counted in each span because others ask: some tenth of a core's time. A full shelf is counted
+/// sixteen times.
 const COUNTED_MAX: usize = 1 << 20;
 const SPAN: Duration = Duration::from_secs(1);
 

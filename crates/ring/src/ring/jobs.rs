@@ -2,7 +2,8 @@
 //!
 //! Each job is first a look-up of the owners. Storing then puts the record to all peers that should keep it, and asks
 //! again until each of those that took it has the blob as well. Requesting asks the owner, then the replicas, until one
-//! has something. Who is busy with its own join is asked again, a few times: neither its word nor its silence is an answer.
+//! has something. Who is busy with its own join is asked again, a few times: neither its word nor its silence is an
+//! answer.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -28,7 +29,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 const SEARCHES_MAX: u8 = 4;
 /// How often those are asked again who are busy: a join takes a second or two, and here are five.
 const BUSY_MAX: u8 = 10;
-/// How long one more keeper may take to fetch a blob: so long, and what the slowest usual uplink takes, shared by three.
+/// How long one more keeper may take to fetch a blob: so long, and what the slowest usual uplink takes, shared by
+/// three.
 const FETCH_PATIENCE: Duration = Duration::from_secs(60);
 const FETCH_RATE_MIN: u64 = 32 << 10;
 /// A size is only said; longer than this nobody is waited for.
@@ -252,7 +254,8 @@ impl Ring {
         }
     }
 
-    /// Some that took the record have not fetched its blob yet. They are asked on as long as one after the other gets it.
+    /// Some that took the record have not fetched its blob yet. They are asked on as long as one after the other gets
+    /// it.
     fn wait_for_blob(&mut self, now: Time, operation: Operation) {
         let Some(Job { task: Task::Store { record, keepers, fetching }, .. }) = self.jobs.get_mut(&operation)
         else {

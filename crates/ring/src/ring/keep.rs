@@ -3,12 +3,12 @@
 //! An owner compares its arc with each of the next R-1 peers, by one number. Where they differ, the other tells what it
 //! holds, and each gets from the other what it lacks; so a peer that just came gets its records, a new replica gets its
 //! copy, and two halves of a ring that was parted agree. What a node holds beyond the arcs of itself and the R-1 before
-//! it is a leftover: it asks the owner whether that one keeps it well, hands over what it does not, and drops the rest. It also
-//! drops what the owner has in a newer version.
+//! it is a leftover: it asks the owner whether that one keeps it well, hands over what it does not, and drops the rest.
+//! It also drops what the owner has in a newer version.
 //!
-//! A record is kept well when its owner has it, with its blob, and so had all R-1 replicas when they last compared. A record
-//! whose blob is not here takes no part in all this. It goes when the blob does not come; when the blob was here and is lost,
-//! the next comparison brings it again.
+//! A record is kept well when its owner has it, with its blob, and so had all R-1 replicas when they last compared. A
+//! record whose blob is not here takes no part in all this. It goes when the blob does not come; when the blob was here
+//! and is lost, the next comparison brings it again.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -100,15 +100,15 @@ impl Ring {
         result
     }
 
-    /// Only what is whole is compared, so this is news. It can wait for more of its kind: what others fetch at this time is offered
-    /// to them again in each comparison.
+    /// Only what is whole is compared, so this is news. It can wait for more of its kind: what others fetch at this
+    /// time is offered to them again in each comparison.
     pub(super) fn blob_arrived(&mut self, now: Time, blob: ContentHash) {
         self.shelf.blobs().arrived(blob);
         self.timers.compare = self.timers.compare.min(now + self.random.around(ARRIVALS));
     }
 
-    /// The next comparison brings what is this node's own. For the rest the owner is among those before, who are asked at once;
-    /// when a whole disk was lost, the others come as the owners compare.
+    /// The next comparison brings what is this node's own. For the rest the owner is among those before, who are asked
+    /// at once; when a whole disk was lost, the others come as the owners compare.
     pub(super) fn blob_lost(&mut self, now: Time, blob: ContentHash) {
         self.shelf.blobs().lost(now, blob);
         self.compare_soon(now);
@@ -154,8 +154,8 @@ impl Ring {
         Answer::Differs { until, holdings }
     }
 
-    /// Whether others' questions may make this node count what it holds. Who changes it and asks, again and again, keeps the node
-    /// from nothing else.
+    /// Whether others' questions may make this node count what it holds. Who changes it and asks, again and again,
+    /// keeps the node from nothing else.
     pub(super) fn counts_for_others(&mut self, now: Time) -> bool {
         self.shelf.is_counted() || self.counted.allows(now, self.shelf.len())
     }
@@ -224,8 +224,8 @@ impl Ring {
         }
     }
 
-    /// A leftover that the owner has in a newer version, with its blob, is of no use. Of what is this node's own to keep
-    /// nothing goes on another's word: the newer version is pulled, and when a lease ends the own clock says.
+    /// A leftover that the owner has in a newer version, with its blob, is of no use. Of what is this node's own to
+    /// keep nothing goes on another's word: the newer version is pulled, and when a lease ends the own clock says.
     pub(super) fn handed_over(&mut self, ask: &Ask, answer: &Answer) {
         let (Ask::Put(offers), Answer::Put(results)) = (ask, answer) else { return };
         for (offer, result) in offers.iter().zip(results) {

@@ -3,8 +3,9 @@
 //! Zave's rules assume that only the dead are silent. After a partition each half has closed its circle, and no rule
 //! would ever look across. So now and then a node looks itself up through an old contact, or a finger. If the answer is
 //! itself, it is in that contact's ring. If not, there is a node there that would follow it: this node gives that one
-//! notice (it rectifies, and its former predecessor is told to stabilize), and asks it for its list if it is closer than
-//! the own successor. Each node does so for itself; word of the other ring goes to neighbours and fingers on both sides.
+//! notice (it rectifies, and its former predecessor is told to stabilize), and asks it for its list if it is closer
+//! than the own successor. Each node does so for itself; word of the other ring goes to neighbours and fingers on both
+//! sides.
 
 use core::time::Duration;
 

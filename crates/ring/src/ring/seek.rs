@@ -26,7 +26,8 @@ impl Ring {
         self.run_search(now, search, aim);
     }
 
-    /// What comes again by itself asks one peer at a time, for few contacts: it is in no hurry, and is most of the traffic.
+    /// What comes again by itself asks one peer at a time, for few contacts: it is in no hurry, and is most of the
+    /// traffic.
     fn new_search(&self, target: Position, aim: &Aim) -> Search {
         let (parallel, breadth) = match aim {
             Aim::Finger(_) | Aim::Reunite => (1, Breadth::Few),

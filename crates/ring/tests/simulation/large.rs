@@ -157,7 +157,8 @@ fn half_of_all_nodes_vanish_at_once() {
     let tally = look_up_all(&mut net, nodes / 2, 10 * SECOND);
     let repaired = net.wrong();
     println!(
-        "{nodes} nodes, half gone: {:.3} % right, {tally:?}; wrong after 2 periods (first, predecessor, list): {repaired:?}",
+        "{nodes} nodes, half gone: {:.3} % right, {tally:?}; wrong after 2 periods \
+         (first, predecessor, list): {repaired:?}",
         100.0 * tally.right_share()
     );
     assert!(tally.right_share() >= 0.999);

@@ -18,8 +18,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use world::{Tracker, registration};
 
-/// What an honest peer may have to wait for an answer, on a machine that does other work as well.
-const SOON: Duration = Duration::from_secs(1);
+/// What an honest peer may have to wait for an answer: some milliseconds, and here more, for a machine that does other work as well.
+/// Whoever waited for a stranger would wait for a time-out.
+const SOON: Duration = Duration::from_secs(4);
+/// For so long work is watched that takes the tracker longer.
+const WORK: Duration = Duration::from_secs(6);
+/// Longer than any answer takes that comes at all.
+const LONG: Duration = Duration::from_secs(30);
 
 async fn check_honest(tracker: &Tracker) {
     let client = tracker.client();
@@ -40,7 +45,7 @@ async fn exchange(mut stream: Connection, request: &[u8]) -> String {
     let _ = stream.write_all(request).await;
     let _ = stream.flush().await;
     let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    let _ = tokio::time::timeout(LONG, stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -272,14 +277,16 @@ async fn chunks_said_again_and_again_delay_nobody() {
     let haves = json!({"files": vec![of_key("runs", json!(runs)); 4000]}).to_string();
     let request = post("/v1/haves", &ticket, haves.as_bytes());
     let stream = tls(&tracker, &identity).await;
-    let repeated = tokio::spawn(async move { exchange(stream, &request).await });
-    let (mut answers, mut longest) = (0, Duration::ZERO);
+    let repeated = tokio::spawn(async move { tokio::time::timeout(WORK, exchange(stream, &request)).await });
+    let (began, mut answers, mut longest) = (Instant::now(), 0, Duration::ZERO);
     while !repeated.is_finished() {
         let asked = Instant::now();
         assert_eq!(client.files(None, 9).await.unwrap().files.len(), 1);
         longest = longest.max(asked.elapsed());
         answers += 1;
     }
-    assert!(longest < SOON, "an honest peer waited {longest:?}");
+    // On a slow machine the work takes longer, and so may each wait.
+    let (took, second) = (began.elapsed(), Duration::from_secs(1));
+    assert!(longest < second.max(took / 4), "an honest peer waited {longest:?} of {took:?}");
     assert!(answers > 10, "only {answers} answers while the work was done");
 }

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::geteuid;
+use rustix::process::{Signal, geteuid};
 
 use crate::support::folder::{assert_no_diff, assert_same, set_mode};
 use crate::support::home::Home;
@@ -173,9 +173,12 @@ fn a_full_disk_is_told_and_what_came_is_kept() {
     here.get(&large.link()).assert_error(6, "disk", "too full");
     assert!(!here.out().join("large").exists());
 
-    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "1MiB"]);
+    let mut get = here.start_get(&sharer.link(), words!["--limit-down", "500k"]);
     (0..10).for_each(|_| drop(get.until("chunk")));
+    // It stands still meanwhile, so it cannot be done before the disk is full.
+    get.signal(Signal::STOP);
     fill(&here.out().join("filler"));
+    get.signal(Signal::CONT);
     let ended = get.end();
     ended.assert_error(6, "disk", "full");
     assert!(!here.out().join("data").exists());

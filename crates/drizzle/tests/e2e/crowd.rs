@@ -341,15 +341,13 @@ fn a_crowd_of_strangers_delays_nobody_and_is_ended() {
     noisy.join().unwrap();
     let mut waits = honest.join().unwrap();
     let memory = resident(tracker.process.id());
-    if is_whole {
-        eprintln!(
-            "{count} strangers, gone after {lasted:.1?}; memory {} MiB before, {} MiB at most",
-            before >> 20,
-            memory >> 20
-        );
-        eprintln!("who stays: {}", summary(&mut waits.staying));
-        eprintln!("who joins: {}", summary(&mut waits.joining));
-    }
+    eprintln!(
+        "{count} strangers, gone after {lasted:.1?}; memory {} MiB before, {} MiB at most",
+        before >> 20,
+        memory >> 20
+    );
+    eprintln!("who stays: {}", summary(&mut waits.staying));
+    eprintln!("who joins: {}", summary(&mut waits.joining));
     assert!(memory < crowd.memory_max, "the tracker took {memory} bytes");
     let longest = waits.staying.iter().max().unwrap();
     assert!(*longest < crowd.wait_max, "an honest peer waited {longest:?}");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::support::home::Home;
 use crate::support::process::DEADLINE;
 
+/// Between two looks into a folder: peers of other hands do not tell when they are done.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A file's bytes and time.

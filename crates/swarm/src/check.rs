@@ -35,6 +35,8 @@ impl Swarm {
         same("queues", queues, self.fetch.intake.queues)?;
         let soon: u64 = self.peers.values().map(|peer| peer.soon_bytes).sum();
         law(soon == self.fetch.intake.soon_bytes, "the bytes to come soon are those of all peers")?;
+        let is_sent = |chunk| self.fetch.asked.get(chunk).is_some_and(|asked| asked.started > 0);
+        law(self.fetch.coming.keys().all(is_sent), "what was told of before it is here is being sent")?;
         for chunk in self.sizes_chunks() {
             let states =
                 [self.have.contains(chunk), asked.contains_key(&chunk), self.fetch.free.contains(chunk)];
@@ -90,8 +92,9 @@ impl Swarm {
         law(peer.requests.len() <= REQUESTS_PER_PEER_MAX, "no peer is asked for too much")?;
         let is_had = peer.requests.iter().all(|request| peer.have.contains(request.chunk));
         law(is_had, "a peer is asked only for what it has")?;
-        let is_ours = peer.wants.iter().all(|want| self.have.contains(want.chunk));
-        law(is_ours, "only what is here waits to be sent")?;
+        let is_ours = |chunk| self.have.contains(chunk) || self.fetch.coming.contains_key(&chunk);
+        let are_ours = peer.wants.iter().all(|want| is_ours(want.chunk));
+        law(are_ours, "only what is here or was told of waits to be sent")?;
         law(peer.quiet_since.is_some() != peer.requests.is_empty(), "who owes something is watched")
     }
 

@@ -19,10 +19,10 @@ use crate::pace::CHECK_EVERY;
 use crate::peer::Peer;
 use crate::swarm::Swarm;
 
-/// What is asked for at once before any rate is known, of all peers together: enough to start a fast link at full speed.
+/// What is asked for at once before any rate is known, of one peer alone, and of several together: enough to start a fast link
+/// at full speed. Of several it is half, so that a peer has something whole to pass on soon.
 const FIRST_BYTES: u64 = 2 << 20;
-/// In the endgame a chunk waits in the queues of so many peers at most.
-const ENDGAME_QUEUES: u8 = 4;
+const FIRST_BYTES_OF_SEVERAL: u64 = 1 << 20;
 /// A peer that sent something so short a time ago is still at it, whatever stands in its queue: on a fast link there
 /// are many chunks in this time.
 const AT_IT: Duration = Duration::from_millis(20);
@@ -69,7 +69,7 @@ impl Swarm {
             && let Some(at) = self.draw_hungry()
         {
             let key = self.fetch.hungry[at];
-            if let Some(chunk) = self.next_chunk_of(key) {
+            if let Some(chunk) = self.next_chunk_of(now, key) {
                 self.ask(now, key, chunk);
                 self.fetch.intake.was_open &= self.fetch.intake.has_room();
             } else {
@@ -123,7 +123,7 @@ impl Swarm {
         Some(if a == b || load(a) <= load(b) { a } else { b })
     }
 
-    fn next_chunk_of(&mut self, key: PeerKey) -> Option<ChunkIndex> {
+    fn next_chunk_of(&mut self, now: Time, key: PeerKey) -> Option<ChunkIndex> {
         let peer = self.peers.get(key)?;
         if !self.has_room_for(peer) || !(self.is_open_to(peer) || peer.have.is_full()) {
             return None;
@@ -133,7 +133,7 @@ impl Swarm {
         if !self.is_open_to(peer) {
             return rarest.filter(|&chunk| self.is_from_source(peer, chunk));
         }
-        if rarest.is_none() && self.fetch.free.is_empty() { self.endgame_chunk_of(key) } else { rarest }
+        if rarest.is_none() && self.fetch.free.is_empty() { self.endgame_chunk_of(now, key) } else { rarest }
     }
 
     /// Whether a chunk is to be had only of this peer, who has everything: the source of a swarm. It is asked for such
@@ -158,35 +158,10 @@ impl Swarm {
 
     /// What may be asked of a peer before its rate is known.
     fn floor_bytes(&self) -> u64 {
-        (FIRST_BYTES / self.peers.len().max(1) as u64).max(1)
-    }
-
-    /// A chunk that others were asked for, when no chunk is free and this peer has nothing to do: one that still waits
-    /// everywhere, or one whose sender is so slow that this peer would be through before it.
-    fn endgame_chunk_of(&mut self, key: PeerKey) -> Option<ChunkIndex> {
-        let peer = self.peers.get(key).filter(|peer| peer.requests.is_empty())?;
-        let choices = self.fetch.asked.iter().filter(|(chunk, asked)| {
-            peer.have.contains(**chunk)
-                && match asked.started {
-                    0 => asked.copies < ENDGAME_QUEUES,
-                    1 => asked.copies == 1 && self.is_slow(**chunk, peer),
-                    _ => false,
-                }
-        });
-        let choices: Vec<_> = choices.map(|(&chunk, _)| chunk).collect();
-        let nth = self.random.below(choices.len().max(1) as u32);
-        choices.get(nth as usize).copied()
-    }
-
-    /// Whether the one who sends the chunk will need more than twice the time that `other` would need for all of it.
-    fn is_slow(&self, chunk: ChunkIndex, other: &Peer) -> bool {
-        let sender = self.peers.values().find_map(|peer| Some((peer, peer.request(chunk)?)));
-        sender.is_some_and(|(peer, request)| {
-            let left = u128::from(request.due_bytes) * u128::from(other.pace.rate());
-            !peer.is_usable()
-                || request.creeps
-                || left > 2 * u128::from(self.sizes.bytes(chunk)) * u128::from(peer.pace.rate())
-        })
+        match self.peers.len() {
+            0 | 1 => FIRST_BYTES,
+            several => (FIRST_BYTES_OF_SEVERAL / several as u64).max(1),
+        }
     }
 
     pub(crate) fn ask(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
@@ -198,7 +173,7 @@ impl Swarm {
     pub(crate) fn note_request(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         let bytes = self.sizes.bytes(chunk);
         if self.with_source(key, |peer| peer.add_request(now, chunk, bytes)).is_some() {
-            self.fetch.ask_more(key, chunk);
+            self.fetch.ask_more(now, key, chunk);
         }
     }
 
@@ -213,6 +188,7 @@ impl Swarm {
         let request = self.with_source(key, |peer| peer.remove_request(chunk)).flatten();
         if let Some(request) = &request {
             self.fetch.ask_less(request);
+            self.retract_if_gone(chunk);
         }
         request.is_some()
     }

@@ -2,13 +2,14 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use drizzle_model::{Bitmap, ChunkIndex, Time};
 
 use crate::config::Mode;
 use crate::event::PeerKey;
 use crate::intake::Intake;
-use crate::peer::Request;
+use crate::peer::{Peer, Request};
 use crate::rarity::Rarity;
 use crate::through::Through;
 
@@ -19,6 +20,7 @@ pub(crate) struct Asked {
     pub(crate) started: u8,
     /// Who was asked last, and may have been let go since: almost always the only one.
     pub(crate) last: Option<PeerKey>,
+    pub(crate) last_at: Time,
 }
 
 impl Asked {
@@ -28,12 +30,30 @@ impl Asked {
     }
 }
 
+/// What was told of a chunk that is not here yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Coming {
+    /// Who sends it, and was not told: whoever hears that a chunk is here sends no more of it.
+    pub(crate) source: PeerKey,
+    /// How many peers had been met then; who was met later was not told.
+    pub(crate) met: u64,
+}
+
+impl Coming {
+    /// Whether a peer was told.
+    pub(crate) fn is_known_to(self, key: PeerKey, peer: &Peer) -> bool {
+        key != self.source && peer.number <= self.met
+    }
+}
+
 /// The downloading half's state.
 pub(crate) struct Fetch {
     /// Missing, and asked of nobody.
     pub(crate) free: Bitmap,
     /// Missing, and asked of so many peers.
     pub(crate) asked: BTreeMap<ChunkIndex, Asked>,
+    /// Those of them that peers were told of already.
+    pub(crate) coming: BTreeMap<ChunkIndex, Coming>,
     /// How many usable peers have each chunk.
     pub(crate) rarity: Rarity,
     /// Peers that can perhaps be asked for more.
@@ -45,6 +65,8 @@ pub(crate) struct Fetch {
     pub(crate) intake: Intake,
     /// Chunks that came.
     pub(crate) through: Through,
+    /// How long a request waits for its first bytes, smoothed.
+    wait: Duration,
     /// When it was said last that chunks are missing that nobody has.
     pub(crate) starved_at: Option<Time>,
 }
@@ -58,23 +80,35 @@ impl Fetch {
         Self {
             free,
             asked: BTreeMap::new(),
+            coming: BTreeMap::new(),
             rarity: Rarity::new(chunk_count),
             hungry: Vec::new(),
             requests: 0,
             is_freed: false,
             intake: Intake::new(),
             through: Through::default(),
+            wait: Duration::ZERO,
             starved_at: None,
         }
     }
 
     /// One peer more is asked for the chunk.
-    pub(crate) fn ask_more(&mut self, key: PeerKey, chunk: ChunkIndex) {
+    pub(crate) fn ask_more(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         self.free.remove(chunk);
         let asked = self.asked.entry(chunk).or_default();
         asked.copies += 1;
-        asked.last = Some(key);
+        (asked.last, asked.last_at) = (Some(key), now);
         self.requests += 1;
+    }
+
+    /// The first bytes of a chunk came so long after it was asked for.
+    pub(crate) fn waited(&mut self, wait: Duration) {
+        self.wait = if self.wait.is_zero() { wait } else { (self.wait * 7 + wait) / 8 };
+    }
+
+    /// How long a request waits for its first bytes, by what others waited; zero until that is known.
+    pub(crate) fn usual_wait(&self) -> Duration {
+        self.wait
     }
 
     /// One peer less is asked for the chunk; if it was the last, the chunk is free.

@@ -49,8 +49,8 @@ impl Request {
 pub(crate) struct Arrival {
     /// How many bytes that were due.
     pub(crate) bytes: u32,
-    /// Whether they are the first of their chunk.
-    pub(crate) is_first: bool,
+    /// How long the chunk was waited for, if they are the first of it.
+    pub(crate) waited: Option<Duration>,
 }
 
 /// A chunk that the peer asked for.
@@ -89,6 +89,8 @@ pub(crate) enum Failing {
 
 /// One peer.
 pub(crate) struct Peer {
+    /// Numbers all peers of a machine in the order in which they were met.
+    pub(crate) number: u64,
     /// What it has.
     pub(crate) have: Bitmap,
     pub(crate) standing: Standing,
@@ -121,8 +123,9 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// A peer that has told what it has, and has been told what we have up to the news numbered `told`.
-    pub(crate) fn new(have: Bitmap, told: u64) -> Self {
+    pub(crate) fn new(number: u64, have: Bitmap, told: u64) -> Self {
         Self {
+            number,
             have,
             standing: Standing::Usable,
             failures: 0,
@@ -203,13 +206,13 @@ impl Peer {
             self.quiet_since = Some(now);
         }
         let Some(request) = self.requests.iter_mut().find(|request| request.chunk == chunk) else {
-            return Arrival { bytes: 0, is_first: false };
+            return Arrival { bytes: 0, waited: None };
         };
-        let is_first = !request.is_started();
-        if is_first {
+        let waited = (!request.is_started()).then(|| now - request.asked_at);
+        if let Some(waited) = waited {
             request.started_at = Some(now);
             self.started += 1;
-            self.pace.answered(now - request.asked_at);
+            self.pace.answered(waited);
             self.soon_bytes += request.soon_bytes();
         }
         let bytes = bytes.min(request.due_bytes);
@@ -217,7 +220,7 @@ impl Peer {
         request.due_bytes -= bytes;
         self.soon_bytes += request.soon_bytes();
         self.due_bytes -= u64::from(bytes);
-        Arrival { bytes, is_first }
+        Arrival { bytes, waited }
     }
 
     /// Notes that a request creeps.

@@ -94,7 +94,7 @@ mod tests {
             if random.below(3) == 0 {
                 assert_eq!(peers.remove(key).map(|peer| peer.told), model.remove(&key));
             } else {
-                peers.insert(key, Peer::new(Bitmap::empty(1), told));
+                peers.insert(key, Peer::new(1, Bitmap::empty(1), told));
                 model.insert(key, told);
             }
             assert!(peers.iter().map(|(key, peer)| (key, peer.told)).eq(model.iter().map(|(k, v)| (*k, *v))));

@@ -30,7 +30,7 @@ impl Swarm {
         }
         if peer.wants.len() >= WANTS_PER_PEER_MAX {
             self.drop_peer(key, DropReason::Flooding);
-        } else if !self.have.contains(chunk) {
+        } else if !self.have.contains(chunk) && !self.fetch.coming.contains_key(&chunk) {
             self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Missing });
         } else if self.serve.wants >= WANTS_MAX {
             self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Busy });
@@ -94,8 +94,8 @@ impl Swarm {
         }
     }
 
-    /// A chunk is valid no longer: who wants it is refused, who gets it gets no more of it.
-    pub(crate) fn take_back_offers(&mut self, chunk: ChunkIndex) {
+    /// A chunk is valid no longer, or will not be here: who wants it is refused, who gets it gets no more of it.
+    pub(crate) fn take_back_offers(&mut self, chunk: ChunkIndex, reason: Refusal) {
         for (key, peer) in self.peers.iter_mut() {
             if peer.stop_upload(chunk) {
                 self.outputs.push_back(Output::Stop { peer: key, chunk });
@@ -104,7 +104,7 @@ impl Swarm {
             peer.wants.retain(|want| want.chunk != chunk);
             if peer.wants.len() < waiting {
                 self.serve.wants -= waiting - peer.wants.len();
-                self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Changed });
+                self.outputs.push_back(Output::Refuse { peer: key, chunk, reason });
             }
         }
     }
@@ -150,7 +150,8 @@ impl Swarm {
         if peer.uploads.iter().any(|upload| upload.is_aside) {
             return None;
         }
-        peer.wants.iter().map(|want| (self.rank(peer, want, mean), want.chunk)).min()
+        let here = peer.wants.iter().filter(|want| self.have.contains(want.chunk));
+        here.map(|want| (self.rank(peer, want, mean), want.chunk)).min()
     }
 
     /// The lowest is sent first.

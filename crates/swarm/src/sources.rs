@@ -57,9 +57,11 @@ impl Swarm {
         self.adopt(now, key, chunk);
         let Some(arrival) = self.with_source(key, |peer| peer.progress(now, chunk, bytes)) else { return };
         self.fetch.intake.arrived(now, arrival.bytes, self.sizes.mean_bytes());
-        if arrival.is_first {
+        if let Some(wait) = arrival.waited {
+            self.fetch.waited(wait);
             self.started(key, chunk);
         }
+        self.tell_if_coming(now, key, chunk);
         let Some(peer) = self.peers.get_mut(key) else { return };
         if matches!(peer.standing, Standing::Resting { why: Failing::Silent, .. }) {
             self.end_rest(key);
@@ -104,8 +106,9 @@ impl Swarm {
         // What was not reported as progress came now.
         self.progress(now, key, chunk, u32::MAX);
         self.note_through(now, key, chunk);
+        let is_new = chunk.number() < self.have.len() && self.have.insert(chunk);
         self.withdraw_request(key, chunk);
-        if chunk.number() < self.have.len() && !self.have.contains(chunk) {
+        if is_new {
             self.got(now, chunk);
         }
         self.mark_hungry(key);
@@ -150,20 +153,17 @@ impl Swarm {
         }
     }
 
-    /// A peer has got a chunk that is asked of another. If it still waits there, it may be had here sooner, and leaves
-    /// the other, who may be the only one to have what it has, to do something else.
+    /// A peer has got a chunk that is asked of another. If it still waits at a seed, it may be had here, and leaves the seed
+    /// to what nobody else has. It stays with any other: that one is about to send it, and where links are full the
+    /// cancellation would come too late nearly always, and the chunk twice.
     fn move_to_new_holder(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         let Some((from, source)) = self.who_waits(chunk) else { return };
-        let is_seed = source.have.is_full();
-        let is_drawn = is_seed || self.random.below(self.fetch.rarity.count(chunk).max(1)) == 0;
-        let is_room = self.peers.get(key).is_some_and(|peer| self.can_ask(peer));
-        if from == key || !is_drawn || !(is_room || is_seed) {
+        if from == key || !source.have.is_full() {
             return;
         }
         self.cancel(from, chunk);
-        // A seed is there for what nobody else has.
         self.mark_hungry(from);
-        if is_room {
+        if self.peers.get(key).is_some_and(|peer| self.can_ask(peer)) {
             self.ask(now, key, chunk);
         }
     }
@@ -186,6 +186,9 @@ impl Swarm {
         }
         self.fetch.intake.count_out(peer);
         self.fetch.hungry.retain(|&hungry| hungry != key);
-        peer.requests.iter().for_each(|request| self.fetch.ask_less(request));
+        for request in &peer.requests {
+            self.fetch.ask_less(request);
+            self.retract_if_gone(request.chunk);
+        }
     }
 }

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use drizzle_model::{Bitmap, ChunkIndex, ChunkRun, Time};
 
 use crate::config::{Config, Mode};
-use crate::event::{DropReason, Input, Output, PeerKey};
+use crate::event::{DropReason, Input, Output, PeerKey, Refusal};
 use crate::fetching::Fetch;
 use crate::news::News;
 use crate::pace::CHECK_EVERY;
@@ -41,6 +41,8 @@ pub struct Swarm {
     /// What is here.
     pub(crate) have: Bitmap,
     pub(crate) peers: Peers,
+    /// How many peers were met.
+    pub(crate) met: u64,
     pub(crate) fetch: Fetch,
     pub(crate) serve: Serve,
     pub(crate) news: News,
@@ -63,6 +65,7 @@ impl Swarm {
             serve: Serve::new(config.uploads, config.uploads_max),
             news: News::default(),
             peers: Peers::default(),
+            met: 0,
             outputs: VecDeque::new(),
             wake: None,
             config,
@@ -173,7 +176,8 @@ impl Swarm {
             return;
         }
         self.fetch.rarity.add_all(&have);
-        self.peers.insert(key, Peer::new(have, self.news.end()));
+        self.met += 1;
+        self.peers.insert(key, Peer::new(self.met, have, self.news.end()));
         self.mark_hungry(key);
         self.wake_by(now + CHECK_EVERY);
     }
@@ -198,7 +202,7 @@ impl Swarm {
             if self.config.mode == Mode::Fetch {
                 self.fetch.free.insert(chunk);
             }
-            self.take_back_offers(chunk);
+            self.take_back_offers(chunk, Refusal::Changed);
         }
         self.retract(run);
         self.mark_all_hungry();
@@ -213,10 +217,15 @@ impl Swarm {
 
     /// A chunk is here now: nobody is asked for it any more, and the peers are told.
     pub(crate) fn got(&mut self, now: Time, chunk: ChunkIndex) {
-        self.give_up_requests(chunk);
         self.have.insert(chunk);
+        if let Some(coming) = self.fetch.coming.remove(&chunk) {
+            self.tell_of_come(chunk, coming);
+            self.give_up_requests(chunk);
+        } else {
+            self.give_up_requests(chunk);
+            self.note_news(now, chunk);
+        }
         self.fetch.free.remove(chunk);
-        self.note_news(now, chunk);
         self.say_if_complete();
     }
 

@@ -93,9 +93,7 @@ fn whoever_has_an_older_version_can_give_the_file() {
         Message::Ask(CallId(7), Ask::Put(vec![Offered { record: record(90, 9, 3), has_blob: true }]));
     let outputs = one.take(Input::Message { from: contact(140), message }, kept);
     let stale = Answer::Put(vec![Put::Refused(Refusal::Stale { whole: false })]);
-    let answered = |output: &Output| {
-        matches!(output, Output::Send { message: Message::Answer(_, answer), .. } if *answer == stale)
-    };
+    let answered = |output: &Output| matches!(output, Output::Send { message: Message::Answer(_, answer), .. } if *answer == stale);
     assert!(outputs.iter().any(answered), "{outputs:?}");
     let fetch = Output::FetchBlob { blob: BLOB, bytes: 9, from: contact(140) };
     assert!(outputs.contains(&fetch), "{outputs:?}");

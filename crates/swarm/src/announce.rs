@@ -10,6 +10,7 @@ use core::time::Duration;
 use drizzle_model::{ChunkIndex, ChunkRun, Time};
 
 use crate::event::{Output, PeerKey};
+use crate::fetching::Coming;
 use crate::news::News;
 use crate::swarm::Swarm;
 
@@ -19,8 +20,9 @@ const IDLE_NEWS_AFTER: Duration = Duration::from_secs(1);
 const NEWS_MAX: usize = 4096;
 
 impl Swarm {
-    /// Notes that a chunk came, and tells whom it is time to tell.
-    pub(crate) fn note_news(&mut self, now: Time, chunk: ChunkIndex) {
+    /// Notes that a chunk came, and tells whom it is time to tell. Whoever was told that it is coming hears it again with what comes
+    /// later: that costs less than to know of each what it was told.
+    pub(crate) fn note_news(&mut self, now: Time, chunk: ChunkIndex, coming: Option<Coming>) {
         if self.peers.is_empty() {
             return;
         }
@@ -29,7 +31,8 @@ impl Swarm {
         let gap = self.config.announce_gap;
         let mut told_least = u64::MAX;
         for (key, peer) in self.peers.iter_mut() {
-            let wait = if peer.have.contains(chunk) { IDLE_NEWS_AFTER } else { gap };
+            let is_told = coming.is_some_and(|coming| coming.is_known_to(key, peer));
+            let wait = if is_told || peer.have.contains(chunk) { IDLE_NEWS_AFTER } else { gap };
             let due = peer.told_at.map_or(now, |told_at| told_at + wait).max(now);
             let due = peer.tell_at.map_or(due, |tell_at| tell_at.min(due));
             if due <= now || is_long {
@@ -76,7 +79,14 @@ impl Swarm {
     }
 }
 
-fn tell(news: &News, outputs: &mut VecDeque<Output>, now: Time, key: PeerKey, peer: &mut crate::peer::Peer) {
+/// Tells a peer all that it has not been told.
+pub(crate) fn tell(
+    news: &News,
+    outputs: &mut VecDeque<Output>,
+    now: Time,
+    key: PeerKey,
+    peer: &mut crate::peer::Peer,
+) {
     outputs.extend(news.runs_since(peer.told).into_iter().map(|run| Output::Announce { peer: key, run }));
     peer.told = news.end();
     peer.told_at = Some(now);

@@ -35,7 +35,7 @@ impl Swarm {
         same("queues", queues, self.fetch.intake.queues)?;
         let soon: u64 = self.peers.values().map(|peer| peer.soon_bytes).sum();
         law(soon == self.fetch.intake.soon_bytes, "the bytes to come soon are those of all peers")?;
-        let is_sent = |chunk| self.fetch.asked.get(chunk).is_some_and(|asked| asked.started > 0);
+        let is_sent = |chunk: &ChunkIndex| self.is_on_its_way(*chunk);
         law(self.fetch.coming.keys().all(is_sent), "what was told of before it is here is being sent")?;
         for chunk in self.sizes_chunks() {
             let states =
@@ -92,7 +92,7 @@ impl Swarm {
         law(peer.requests.len() <= REQUESTS_PER_PEER_MAX, "no peer is asked for too much")?;
         let is_had = peer.requests.iter().all(|request| peer.have.contains(request.chunk));
         law(is_had, "a peer is asked only for what it has")?;
-        let is_ours = |chunk| self.have.contains(chunk) || self.fetch.coming.contains_key(&chunk);
+        let is_ours = |chunk| self.have.contains(chunk) || self.fetch.is_told_of(chunk);
         let are_ours = peer.wants.iter().all(|want| is_ours(want.chunk));
         law(are_ours, "only what is here or was told of waits to be sent")?;
         law(peer.quiet_since.is_some() != peer.requests.is_empty(), "who owes something is watched")

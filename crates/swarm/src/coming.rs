@@ -11,51 +11,61 @@ use core::time::Duration;
 
 use drizzle_model::{ChunkIndex, ChunkRun, Time};
 
+use crate::announce::tell;
 use crate::event::{Output, PeerKey, Refusal};
 use crate::fetching::Coming;
-use crate::peer::{Peer, Request};
+use crate::peer::Request;
 use crate::swarm::Swarm;
 
-/// A chunk whose rest comes in this time, at the rate of what has come of it, is told of: so long do the two messages take where
-/// links are full.
-const AHEAD: Duration = Duration::from_millis(150);
-/// One part in so many must have come, so that there is a rate.
-const PART: u32 = 8;
+/// A chunk whose rest comes in this time, at the rate of what has come of it, is told of. On full links the two messages take
+/// 150 ms; and a chunk that shares a link with others takes some time itself, which those who hear of it use for others.
+/// With a hundred equal peers: done at 1.017 times the least time, with 150 ms at 1.028.
+const AHEAD: Duration = Duration::from_millis(400);
 
 impl Swarm {
-    /// Tells of a chunk that comes from `source`, if it is time.
+    /// Tells of a chunk that comes from `source`, if it is time; not to those who have it.
     pub(crate) fn tell_if_coming(&mut self, now: Time, source: PeerKey, chunk: ChunkIndex) {
-        let Some(request) = self.peers.get(source).and_then(|peer| peer.request(chunk)) else { return };
-        if !is_soon_here(now, request, self.sizes.bytes(chunk)) || self.fetch.coming.contains_key(&chunk) {
+        let Some(peer) = self.peers.get(source) else { return };
+        let is_soon = |request: &Request| is_soon_here(now, request, self.sizes.bytes(chunk));
+        if !peer.keeps_word || !peer.request(chunk).is_some_and(is_soon) || self.fetch.is_told_of(chunk) {
+            return;
+        }
+        // Two send it: whoever is told that it is here would stop, and the other may fail.
+        if self.fetch.asked.get(&chunk).is_none_or(|asked| asked.copies > 1) {
             return;
         }
         self.fetch.coming.insert(chunk, Coming { source, met: self.met });
-        self.tell_of(chunk, |key, _| key != source);
-    }
-
-    /// The chunk is here, after it was told of: tells who was not told, and who is sending it too.
-    pub(crate) fn tell_of_come(&mut self, chunk: ChunkIndex, coming: Coming) {
-        self.tell_of(chunk, |key, peer| !coming.is_known_to(key, peer) || peer.request(chunk).is_some());
-    }
-
-    fn tell_of(&mut self, chunk: ChunkIndex, whom: impl Fn(PeerKey, &Peer) -> bool) {
         let run = ChunkRun { first: chunk.number(), last: chunk.number() };
-        let told = self.peers.iter().filter(|(key, peer)| whom(*key, peer));
-        self.outputs.extend(told.map(|(peer, _)| Output::Announce { peer, run }));
+        for (key, peer) in self.peers.iter_mut().filter(|(_, peer)| !peer.have.contains(chunk)) {
+            self.outputs.push_back(Output::Announce { peer: key, run });
+            // What else is news to it goes along.
+            tell(&self.news, &mut self.outputs, now, key, peer);
+        }
     }
 
-    /// Takes back what was told of a chunk, if nobody sends it any more.
+    /// Takes back what was told of a chunk, if nobody brings it any more. Nothing is told of what comes from the same peer then,
+    /// until it has brought a chunk: who makes us tell all others in vain pays for each time with a right one.
     pub(crate) fn retract_if_gone(&mut self, chunk: ChunkIndex) {
-        let is_sent = self.fetch.asked.get(&chunk).is_some_and(|asked| asked.started > 0);
-        if is_sent || self.have.contains(chunk) || self.fetch.coming.remove(&chunk).is_none() {
+        if self.have.contains(chunk) || !self.fetch.is_told_of(chunk) || self.is_on_its_way(chunk) {
             return;
+        }
+        let Some(coming) = self.fetch.coming.remove(&chunk) else { return };
+        if let Some(peer) = self.peers.get_mut(coming.source) {
+            peer.keeps_word = false;
         }
         self.take_back_offers(chunk, Refusal::Missing);
         self.retract(ChunkRun { first: chunk.number(), last: chunk.number() });
     }
+
+    /// Whether somebody is sending a chunk, and does not creep.
+    pub(crate) fn is_on_its_way(&self, chunk: ChunkIndex) -> bool {
+        let comes = |request: &Request| request.is_started() && !request.creeps;
+        self.peers.values().any(|peer| peer.request(chunk).is_some_and(comes))
+    }
 }
 
+/// By what came after the first bytes: these say nothing of the rate.
 fn is_soon_here(now: Time, request: &Request, chunk_bytes: u32) -> bool {
-    let has_rate = chunk_bytes - request.due_bytes >= chunk_bytes / PART;
-    request.is_started() && has_rate && !request.creeps && !request.needs_more_than(AHEAD, now, chunk_bytes)
+    let has_rate = request.due_bytes > 0 && request.due_bytes + request.first_bytes < chunk_bytes;
+    has_rate && !request.creeps && !request.needs_more_than(AHEAD, now, chunk_bytes)
 }

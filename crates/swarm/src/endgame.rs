@@ -5,6 +5,7 @@
 //! to ask another for it would only bring it twice: eight peers at 100 Mbit/s lose a hundredth of their time to that.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use drizzle_model::{ChunkIndex, Time};
 
@@ -15,8 +16,11 @@ use crate::swarm::Swarm;
 
 /// A chunk waits in the queues of so many peers at most.
 const QUEUES_MAX: u8 = 4;
-/// It waits long after so many times as long as others waited.
+/// It waits long after so many times as long as others waited, and after this time whatever others waited.
 const WAITS: u32 = 2;
+const WAIT_MAX: Duration = Duration::from_secs(1);
+/// It is looked again no sooner than this.
+const LOOK_AFTER: Duration = Duration::from_millis(20);
 
 impl Swarm {
     /// A chunk to ask this peer for, if it has nothing to do.
@@ -40,14 +44,15 @@ impl Swarm {
 
     /// Until when a chunk waits no longer than is to be expected.
     fn waits_until(&self, asked: &Asked) -> Time {
-        asked.last_at + self.fetch.usual_wait() * WAITS
+        asked.last_at + self.fetch.usual_wait().saturating_mul(WAITS).min(WAIT_MAX)
     }
 
     fn wake_when_one_waits_long(&mut self, now: Time) {
-        let waiting = self.fetch.asked.values().filter(|asked| asked.started == 0);
+        let waits = |asked: &&Asked| asked.started == 0 && asked.copies < QUEUES_MAX;
+        let waiting = self.fetch.asked.values().filter(waits);
         let next = waiting.map(|asked| self.waits_until(asked)).filter(|at| *at > now).min();
         if let Some(at) = next {
-            self.wake_by(at);
+            self.wake_by(at.max(now + LOOK_AFTER));
         }
     }
 

@@ -182,7 +182,7 @@ pub enum Output {
         /// Why not.
         reason: Refusal,
     },
-    /// Tell a peer what is here now.
+    /// Tell a peer what is here now, or is about to be: what it wants of that is to be passed on to the machine.
     Announce {
         /// Whom.
         peer: PeerKey,

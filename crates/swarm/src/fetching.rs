@@ -33,14 +33,14 @@ impl Asked {
 /// What was told of a chunk that is not here yet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Coming {
-    /// Who sends it, and was not told: whoever hears that a chunk is here sends no more of it.
+    /// Who sends it, and was not told: whoever hears that a chunk is here sends no more of it. Nor was anybody who had it.
     pub(crate) source: PeerKey,
     /// How many peers had been met then; who was met later was not told.
     pub(crate) met: u64,
 }
 
 impl Coming {
-    /// Whether a peer was told.
+    /// Whether a peer that lacked the chunk was told.
     pub(crate) fn is_known_to(self, key: PeerKey, peer: &Peer) -> bool {
         key != self.source && peer.number <= self.met
     }
@@ -101,8 +101,16 @@ impl Fetch {
         self.requests += 1;
     }
 
-    /// The first bytes of a chunk came so long after it was asked for.
+    /// Whether a chunk is not here yet, and was told of.
+    pub(crate) fn is_told_of(&self, chunk: ChunkIndex) -> bool {
+        self.coming.contains_key(&chunk)
+    }
+
+    /// The first bytes of a chunk came so long after it was asked for; nothing, if it was not waited for.
     pub(crate) fn waited(&mut self, wait: Duration) {
+        if wait.is_zero() {
+            return;
+        }
         self.wait = if self.wait.is_zero() { wait } else { (self.wait * 7 + wait) / 8 };
     }
 

@@ -74,7 +74,7 @@ impl Swarm {
             if self.fetch.rarity.count(chunk) > 0 {
                 self.cancel(key, chunk);
             } else {
-                self.with_source(key, |peer| peer.mark_creeping(chunk));
+                self.mark_creeping(key, chunk);
             }
         }
     }
@@ -84,9 +84,14 @@ impl Swarm {
         let Some(peer) = self.peers.get(key) else { return };
         let creeping = peer.requests.iter().filter(|request| self.creeps(now, request));
         for chunk in creeping.map(|request| request.chunk).collect::<Vec<_>>() {
-            self.with_source(key, |peer| peer.mark_creeping(chunk));
+            self.mark_creeping(key, chunk);
             self.leave_creeping(now, key, chunk);
         }
+    }
+
+    fn mark_creeping(&mut self, key: PeerKey, chunk: ChunkIndex) {
+        self.with_source(key, |peer| peer.mark_creeping(chunk));
+        self.retract_if_gone(chunk);
     }
 
     /// Whether others bring chunks in a fraction of its time, and could bring this one before the rest of it comes.

@@ -20,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) asked_at: Time,
     /// How many of its bytes have not come yet.
     pub(crate) due_bytes: u32,
+    /// How many bytes came with the first word of it.
+    pub(crate) first_bytes: u32,
     /// When the other end began to send it. Until then it is in a queue there.
     pub(crate) started_at: Option<Time>,
     /// Whether it has been found to creep: it counts for nothing in what is to come soon.
@@ -112,6 +114,8 @@ pub(crate) struct Peer {
     pub(crate) pace: Pace,
     /// Whether it is in the list of those that can perhaps be asked for more.
     pub(crate) is_hungry: bool,
+    /// Whether it brought the last chunk that others were told of before it was whole: see [`crate::coming`].
+    pub(crate) keeps_word: bool,
     /// What it asked us for, and what is being sent to it.
     pub(crate) wants: Vec<Want>,
     pub(crate) uploads: Vec<Upload>,
@@ -138,6 +142,7 @@ impl Peer {
             started: 0,
             pace: Pace::new(),
             is_hungry: false,
+            keeps_word: true,
             wants: Vec::new(),
             uploads: Vec::new(),
             told,
@@ -163,10 +168,10 @@ impl Peer {
         self.uploads.iter().any(|upload| upload.chunk == chunk)
     }
 
-    /// Notes that the upload of a chunk is to stop; says whether there is one.
+    /// Notes that the upload of a chunk is to stop; says whether there is one that was not told.
     pub(crate) fn stop_upload(&mut self, chunk: ChunkIndex) -> bool {
         let upload = self.uploads.iter_mut().find(|upload| upload.chunk == chunk);
-        upload.map(|upload| upload.is_stopped = true).is_some()
+        upload.is_some_and(|upload| !core::mem::replace(&mut upload.is_stopped, true))
     }
 
     /// Notes that a chunk of so many bytes was asked for.
@@ -179,6 +184,7 @@ impl Peer {
             chunk,
             asked_at: now,
             due_bytes: bytes,
+            first_bytes: 0,
             started_at: None,
             creeps: false,
         });
@@ -218,6 +224,9 @@ impl Peer {
         let bytes = bytes.min(request.due_bytes);
         self.soon_bytes -= request.soon_bytes();
         request.due_bytes -= bytes;
+        if waited.is_some() {
+            request.first_bytes = bytes;
+        }
         self.soon_bytes += request.soon_bytes();
         self.due_bytes -= u64::from(bytes);
         Arrival { bytes, waited }

@@ -30,13 +30,14 @@ impl Swarm {
         }
         if peer.wants.len() >= WANTS_PER_PEER_MAX {
             self.drop_peer(key, DropReason::Flooding);
-        } else if !self.have.contains(chunk) && !self.fetch.coming.contains_key(&chunk) {
+        } else if !self.have.contains(chunk) && !self.fetch.is_told_of(chunk) {
             self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Missing });
         } else if self.serve.wants >= WANTS_MAX {
             self.outputs.push_back(Output::Refuse { peer: key, chunk, reason: Refusal::Busy });
         } else {
             self.serve.turn += 1;
             self.serve.wants += 1;
+            self.serve.is_idle &= !self.have.contains(chunk);
             peer.wants.push(Want { chunk, turn: self.serve.turn });
         }
     }
@@ -72,6 +73,7 @@ impl Swarm {
         let peer = self.peers.get_mut(key)?;
         let at = peer.uploads.iter().position(|upload| upload.chunk == chunk)?;
         let upload = peer.uploads.swap_remove(at);
+        self.serve.is_idle = false;
         self.serve.uploads -= usize::from(!upload.is_aside);
         Some(upload)
     }
@@ -110,10 +112,11 @@ impl Swarm {
     }
 
     pub(crate) fn start_uploads(&mut self, now: Time) {
-        while self.serve.uploads < self.serve.slots.open()
-            && let Some((key, chunk)) = self.next_upload()
-        {
-            self.start_upload(now, key, chunk);
+        while self.serve.uploads < self.serve.slots.open() && !self.serve.is_idle {
+            match self.next_upload() {
+                Some((key, chunk)) => self.start_upload(now, key, chunk),
+                None => self.serve.is_idle = true,
+            }
         }
         self.watch_places(now);
     }

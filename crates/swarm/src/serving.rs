@@ -18,6 +18,8 @@ pub(crate) struct Serve {
     pub(crate) wants: usize,
     /// How many uploads may run.
     pub(crate) slots: Slots,
+    /// Whether nothing that is wanted is here, and can be sent to who wants it, as of the last look.
+    pub(crate) is_idle: bool,
     pub(crate) turn: u64,
     /// Uploads that went through, and what is done about places where none does.
     pub(crate) through: Through,
@@ -28,7 +30,7 @@ impl Serve {
     pub(crate) fn new(uploads_min: usize, uploads_max: usize) -> Self {
         let slots = Slots::new(uploads_min, uploads_max);
         let (through, stuck) = (Through::default(), StuckPlaces::default());
-        Self { copies: Box::default(), uploads: 0, wants: 0, slots, turn: 0, through, stuck }
+        Self { copies: Box::default(), uploads: 0, wants: 0, slots, is_idle: false, turn: 0, through, stuck }
     }
 
     pub(crate) fn copies_of(&self, chunk: ChunkIndex) -> u8 {

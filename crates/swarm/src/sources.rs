@@ -22,15 +22,15 @@ impl Swarm {
 
     fn peer_has_chunk(&mut self, now: Time, key: PeerKey, chunk: ChunkIndex) {
         let Some(peer) = self.peers.get_mut(key) else { return };
+        // It got from another what is on its way from here.
+        if peer.stop_upload(chunk) {
+            self.outputs.push_back(Output::Stop { peer: key, chunk });
+        }
         if !peer.have.insert(chunk) {
             return;
         }
         if peer.is_usable() {
             self.fetch.rarity.add(chunk);
-        }
-        // It got from another what is on its way from here.
-        if peer.stop_upload(chunk) {
-            self.outputs.push_back(Output::Stop { peer: key, chunk });
         }
         if self.fetch.free.contains(chunk) {
             self.mark_hungry(key);
@@ -109,6 +109,9 @@ impl Swarm {
         let is_new = chunk.number() < self.have.len() && self.have.insert(chunk);
         self.withdraw_request(key, chunk);
         if is_new {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.keeps_word = true;
+            }
             self.got(now, chunk);
         }
         self.mark_hungry(key);

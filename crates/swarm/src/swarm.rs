@@ -102,6 +102,16 @@ impl Swarm {
         self.outputs.pop_front()
     }
 
+    /// The next thing to be done, if it is to tell that peer of more chunks: so a driver tells of many at once.
+    pub fn poll_announced_to(&mut self, to: PeerKey) -> Option<ChunkRun> {
+        let run = match self.outputs.front() {
+            Some(Output::Announce { peer, run }) if *peer == to => *run,
+            _ => return None,
+        };
+        self.outputs.pop_front();
+        Some(run)
+    }
+
     /// When [`Swarm::handle`] has to be called at the latest, with [`Input::Tick`] if there is nothing else.
     pub fn next_deadline(&self) -> Option<Time> {
         self.wake
@@ -218,14 +228,11 @@ impl Swarm {
     /// A chunk is here now: nobody is asked for it any more, and the peers are told.
     pub(crate) fn got(&mut self, now: Time, chunk: ChunkIndex) {
         self.have.insert(chunk);
-        if let Some(coming) = self.fetch.coming.remove(&chunk) {
-            self.tell_of_come(chunk, coming);
-            self.give_up_requests(chunk);
-        } else {
-            self.give_up_requests(chunk);
-            self.note_news(now, chunk);
-        }
+        self.give_up_requests(chunk);
+        let coming = self.fetch.coming.remove(&chunk);
+        self.note_news(now, chunk, coming);
         self.fetch.free.remove(chunk);
+        self.serve.is_idle = false;
         self.say_if_complete();
     }
 

@@ -80,6 +80,61 @@ fn what_is_about_to_be_here_is_told_of_and_goes_on_when_it_is_verified() {
     assert!(whole.contains(&Output::Send { peer: OTHER, chunk }), "{whole:?}");
 }
 
+/// Would fail if each of two senders were told that the chunk is here: both would stop, and if one fails, nobody sends it.
+#[test]
+fn what_two_are_sending_is_not_told_of() {
+    let mut scene = Scene::new(2);
+    let [slow, quick] = [scene.chunks[0], scene.chunks[1]];
+    let second = PeerKey(3);
+    let of = |chunk: ChunkIndex| ChunkRun { first: chunk.number(), last: chunk.number() };
+    scene.meet(OTHER, false);
+    scene.meet(second, false);
+    scene.after_ms(0, Input::Have { peer: second, run: of(quick) });
+    scene.after_ms(1, Input::Progress { peer: second, chunk: quick, bytes: 1 });
+    scene.after_ms(30, Input::Progress { peer: second, chunk: quick, bytes: CHUNK_BYTES / 2 });
+    scene.after_ms(30, Input::Received { peer: second, chunk: quick });
+    // So slow that another is asked too, as soon as one has it.
+    scene.meet(SEED, true);
+    scene.after_ms(1, Input::Progress { peer: SEED, chunk: slow, bytes: 1 });
+    scene.after_ms(400, Input::Progress { peer: SEED, chunk: slow, bytes: 1 });
+    let mut outputs = scene.after_ms(0, Input::Have { peer: second, run: of(slow) });
+    outputs.extend(scene.after_ms(300, Input::Tick));
+    assert!(outputs.contains(&Output::Request { peer: second, chunk: slow }), "{outputs:?}");
+    scene.after_ms(1, Input::Progress { peer: second, chunk: slow, bytes: 1 });
+    let half = scene.after_ms(20, Input::Progress { peer: second, chunk: slow, bytes: CHUNK_BYTES / 2 });
+    assert_eq!(announced(&half), []);
+    let whole = announced(&scene.after_ms(20, Input::Received { peer: second, chunk: slow }));
+    assert!(whole.contains(&(SEED, 0)) && whole.contains(&(OTHER, 0)), "{whole:?}");
+}
+
+/// Would fail if the size of the first piece were taken for what comes in no time: whatever it is, it says nothing of the rate.
+#[test]
+fn the_first_piece_says_nothing_of_the_rate() {
+    let mut scene = Scene::new(1);
+    let chunk = scene.chunks[0];
+    scene.meet(OTHER, false);
+    scene.meet(SEED, true);
+    assert_eq!(
+        announced(&scene.after_ms(5, Input::Progress { peer: SEED, chunk, bytes: CHUNK_BYTES / 2 })),
+        []
+    );
+}
+
+/// Would fail if a peer could make us tell all others again and again of what it then does not send.
+#[test]
+fn who_breaks_its_word_is_believed_again_after_a_right_chunk() {
+    let mut scene = Scene::new(8);
+    scene.meet(OTHER, false);
+    scene.meet(SEED, true);
+    let chunks = scene.chunks.clone();
+    let told_of = |scene: &mut Scene, at: usize| !announced(&scene.half_comes(chunks[at])).is_empty();
+    assert!(told_of(&mut scene, 0));
+    scene.after_ms(1, Input::Refused { peer: SEED, chunk: scene.chunks[0], reason: Refusal::Missing });
+    assert!(!told_of(&mut scene, 1));
+    scene.after_ms(20, Input::Received { peer: SEED, chunk: scene.chunks[1] });
+    assert!(told_of(&mut scene, 2));
+}
+
 /// Would fail if a chunk that is far from whole were told of: who asks for it would wait here for nothing.
 #[test]
 fn what_comes_slowly_is_not_told_of() {
@@ -88,7 +143,7 @@ fn what_comes_slowly_is_not_told_of() {
     scene.meet(OTHER, false);
     scene.meet(SEED, true);
     scene.after_ms(0, Input::Progress { peer: SEED, chunk, bytes: 1 });
-    let slow = scene.after_ms(400, Input::Progress { peer: SEED, chunk, bytes: CHUNK_BYTES / 2 });
+    let slow = scene.after_ms(900, Input::Progress { peer: SEED, chunk, bytes: CHUNK_BYTES / 2 });
     assert_eq!(announced(&slow), []);
 }
 

@@ -1,5 +1,6 @@
 //! Carrying out what the machines say.
 
+use std::iter::from_fn;
 use std::sync::Arc;
 
 use drizzle_model::{ChunkIndex, ChunkRun};
@@ -30,10 +31,14 @@ impl Hub {
                 Output::Stop { peer, chunk } => self.stop(id, peer, chunk),
                 Output::Refuse { peer, chunk, reason } => self.refuse(id, peer, chunk, reason),
                 Output::Announce { peer, run } => {
-                    self.announce(id, peer, run, |channel, runs| Message::Have { channel, runs });
+                    let mut runs = vec![run];
+                    if let Some(content) = self.contents.get_mut(&id) {
+                        runs.extend(from_fn(|| content.swarm.poll_announced_to(peer)));
+                    }
+                    self.announce(id, peer, runs, |channel, runs| Message::Have { channel, runs });
                 }
                 Output::Retract { peer, run } => {
-                    self.announce(id, peer, run, |channel, runs| Message::Lost { channel, runs });
+                    self.announce(id, peer, vec![run], |channel, runs| Message::Lost { channel, runs });
                 }
                 Output::Drop { peer, why } => self.drop_peer(id, peer, why),
                 Output::Starved => self.tell(id, ContentEvent::Starved),
@@ -113,14 +118,14 @@ impl Hub {
         &mut self,
         id: ContentId,
         peer: PeerKey,
-        run: ChunkRun,
+        runs: Vec<ChunkRun>,
         message: fn(Channel, Runs) -> Message,
     ) {
         let Some((lane, channel)) = self.contents.get(&id).and_then(|content| content.first_channel(peer))
         else {
             return;
         };
-        Runs::split([run]).for_each(|runs| self.say(lane, message(channel, runs)));
+        Runs::split(runs).for_each(|runs| self.say(lane, message(channel, runs)));
     }
 
     /// Hangs up on a peer. A liar is banned from the content, the others may come again.

@@ -22,7 +22,7 @@ const EQUAL: Link = Link::symmetric(100 * MBIT);
 
 /// Of the swarm of ten thousand: what a minute allows on a core whose caches others use as well. Most of the time is spent waiting
 /// for memory, so 128 take 52 s beside one other program, and 68 s beside four compilers.
-const FULL_CHUNKS: u32 = 96;
+const FULL_CHUNKS: u32 = 80;
 
 fn is_full() -> bool {
     std::env::var("SWARM_SIM").is_ok_and(|size| size == "full")

@@ -21,7 +21,7 @@ const UPLOADS: usize = 3;
 const EQUAL: Link = Link::symmetric(100 * MBIT);
 
 /// Of the swarm of ten thousand: what a minute allows on a core whose caches others use as well. Most of the time is spent waiting
-/// for memory, so 128 take 52 s beside one other program, and 68 s beside four compilers.
+/// for memory, so other programs show: 80 take 43 s with nothing beside them.
 const FULL_CHUNKS: u32 = 80;
 
 fn is_full() -> bool {
